@@ -15,7 +15,7 @@
 #define DEPTH_MAX	4096
 #define SPIN_US_DEFAULT 20
 #define SPIN_US_MAX	1000000
-#define EMBED_DEFAULT	"hisi_zip"
+#define EMBED_DEFAULT	"hisi_zip,dummy"
 
 /* Whole decimal number of at most @max, or the value it had. */
 static int read_number(const char *name, uint64_t max, uint64_t *value)
