@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The WarpDrive authors
+#
+# usage: wd_cmd_test.sh WD
+#
+# The command line itself: list, show, help, and what is said of wrong ones.
+. "$(dirname "$0")/cli_lib.sh"
+
+begin help
+expect 0 wd --help
+grep -q '^Usage: wd COMMAND' "$scratch/out" || fail "no usage"
+expect 0 wd help
+expect 0 wd --version
+grep -q '^wd [0-9]*\.[0-9]*\.[0-9]* (libwd [0-9.]*)$' "$scratch/out" || fail "$(cat "$scratch/out")"
+for command in list show compress decompress; do
+	expect 0 wd help $command
+	grep -q "^Usage: wd $command" "$scratch/out" || fail "no usage of $command"
+	cp "$scratch/out" text
+	expect 0 wd $command --help
+	same "$scratch/out" text
+	# Each option of the text is one.
+	sed -n 's/^ .* \(--[a-z-]*\).*/\1/p' text | while read -r option; do
+		wd $command $option --no-such 2>&1 </dev/null | grep -q "'$option'" && echo $option
+	done >unknown
+	[ ! -s unknown ] || fail "wd $command does not know: $(cat unknown)"
+done
+
+expect 0 wd help help
+grep -q '^Usage: wd COMMAND' "$scratch/out" || fail "help knows no help"
+
+begin usage_errors
+expect 1 wd
+grep -q '^Usage: wd COMMAND' "$scratch/err" || fail "no usage"
+# wrong TEXT ARGUMENT...: status 1, TEXT, and a hint; nothing else
+wrong()
+{
+	text=$1
+	shift
+	expect 1 wd "$@"
+	[ ! -s "$scratch/out" ] || fail "'$*' writes to standard output"
+	[ "$(wc -l <"$scratch/err")" -eq 2 ] || fail "'$*': $(cat "$scratch/err")"
+	grep -qF -e "$text" "$scratch/err" || fail "'$*': no '$text' in $(cat "$scratch/err")"
+}
+wrong "'nonsense' is not a command" nonsense
+wrong "'nonsense' is not a command" help nonsense
+wrong "'-Z' is not an option" compress -Z
+wrong "'-Z' is not an option" compress --keep -Zk
+wrong "'-0' is not an option" compress -0
+wrong "'--nonsense' is not an option" compress --nonsense
+wrong "'--nonsense' is not an option" compress --nonsense=3
+wrong "'--keep' takes no argument" compress --keep=3
+wrong "'-S' needs an argument" compress -S
+wrong "'--suffix' needs an argument" compress --suffix
+wrong "'-D' needs an argument" decompress -kD
+wrong "invalid suffix ''" compress -S ''
+wrong "invalid suffix 'a/b'" decompress -S a/b
+wrong "invalid suffix" compress -S 0123456789012345678901234567890
+wrong "-o takes one input" compress -o x a b
+wrong "-o does not go with" compress -o x -c a
+wrong "-o needs the name" compress -o '' a
+wrong "'-Z' is not an option" list -Z
+wrong "unexpected argument 'x'" list x
+wrong "which device?" show
+wrong "one device at a time" show a b
+[ -z "$(ls -A)" ] || fail "left $(ls -A)"
+
+begin settings
+# nonsense NAME VALUE: each command says which setting makes no sense
+nonsense()
+{
+	for command in list "show embed:hisi_zip-0" compress; do
+		# shellcheck disable=SC2086 # words on purpose
+		expect 1 env "$1=$2" "$under_test" $command </dev/null
+		says "$1 has a value that makes no sense"
+		[ ! -s "$scratch/out" ] || fail "$1=$2: '$command' writes to standard output"
+	done
+}
+for value in '' x -1 4097 '2 ' 0x2 18446744073709551617; do
+	nonsense WD_EMBED_WORKERS "$value"
+	nonsense WD_EMBED_DEPTH "$value"
+done
+nonsense WD_EMBED_SPIN_US 1000001
+nonsense WD_EMBED ''
+nonsense WD_EMBED hisi_zip,
+nonsense WD_DEVICE "$(printf '%0300d' 0)"
+expect 1 env WD_EMBED=nonsense "$under_test" compress </dev/null
+says "no device for gzip: "
+expect 1 env WD_EMBED=none "$under_test" compress </dev/null
+says "no device for gzip: no such device"
+expect 2 env WD_EMBED=none "$under_test" list
+says "no device found"
+for setting in WD_EMBED_WORKERS=2 WD_EMBED_DEPTH=2 WD_EMBED_SPIN_US=forever \
+	WD_DEVICE=embed:hisi_zip-0 WD_EMBED=hisi_zip; do
+	echo x >plain
+	expect 0 env $setting "$under_test" compress -c plain
+	[ "$(gzip -dc <"$scratch/out")" = x ] || fail "$setting spoils the output"
+done
+rm plain
+
+begin devices
+expect 0 wd list
+silent
+grep -q '^NAME ' "$scratch/out" || fail "no heading"
+expect 0 wd list -q
+grep -q '^NAME ' "$scratch/out" && fail "heading with -q"
+device=$(awk '/gzip/ { print $1; exit }' "$scratch/out")
+[ -n "$device" ] || fail "no device for gzip"
+expect 0 wd show "$device"
+grep -q "^name  *$device$" "$scratch/out" || fail "show tells another name"
+for word in backend driver api algorithms flags queues throughput latency requests; do
+	grep -q "$word" "$scratch/out" || fail "show does not tell $word"
+done
+expect 1 wd show nonsense
+says "nonsense: no such device"
+text_sample 1000 >plain
+expect 0 wd compress -v -k -D "$device" plain
+grep -q "served by $device " "$scratch/err" || fail "-D: $(cat "$scratch/err")"
+rm plain.gz
+expect 1 wd compress -D nonsense plain plain
+says "nonsense: "
+only plain
+
+finish
