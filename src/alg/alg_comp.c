@@ -224,74 +224,56 @@ static int comp_init_in_turn(struct wd_comp *c, const struct wd_comp_opts *opts)
 	}
 }
 
-/* Opens a session for one block, on the stack: it has no buffers unless it needs pieces. */
-static int one_block(const struct wd_comp_opts *opts, struct wd_comp_io *io)
+static int one_shot_errno(const struct wd_comp_io *io)
 {
+	if (io->status == WD_STATUS_OUTPUT_FULL)
+		return -ENOSPC;
+	return io->status == WD_STATUS_OK && io->consumed == io->src_len ? 0 : -EBADMSG;
+}
+
+/* One block by a session on the stack, which has no buffers unless it needs pieces. */
+static int one_shot(const struct wd_comp_opts *opts, const void *src, size_t src_len, void *dst,
+		    size_t *dst_len)
+{
+	struct wd_comp_io io = { .src = src, .src_len = src_len, .dst = dst };
 	struct wd_comp c;
 	int ret = check_opts(opts);
 
+	if (dst_len == NULL)
+		return -EINVAL;
 	if (ret != 0)
 		return ret;
+	io.dst_len = *dst_len;
 	ret = comp_init_in_turn(&c, opts);
 	if (ret != 0)
 		return ret;
-	ret = wd_comp_block(&c, io);
+	ret = wd_comp_block(&c, &io);
 	comp_fini(&c);
+	if (ret == 0)
+		ret = one_shot_errno(&io);
+	if (ret == 0)
+		*dst_len = io.produced;
 	return ret;
-}
-
-static int one_shot_errno(uint32_t status)
-{
-	switch (status) {
-	case WD_STATUS_OK:
-		return 0;
-	case WD_STATUS_OUTPUT_FULL:
-		return -ENOSPC;
-	default:
-		return -EBADMSG;
-	}
 }
 
 int wd_comp_compress(enum wd_comp_format format, int level, const void *src, size_t src_len,
 		     void *dst, size_t *dst_len)
 {
-	struct wd_comp_opts opts = {
+	const struct wd_comp_opts opts = {
 		.size = sizeof(opts), .op = WD_OP_COMPRESS, .format = format, .level = level
 	};
-	struct wd_comp_io io = { .src = src, .src_len = src_len, .dst = dst };
-	int ret;
 
-	if (dst_len == NULL)
-		return -EINVAL;
-	io.dst_len = *dst_len;
-	ret = one_block(&opts, &io);
-	if (ret == 0)
-		ret = one_shot_errno(io.status);
-	if (ret == 0)
-		*dst_len = io.produced;
-	return ret;
+	return one_shot(&opts, src, src_len, dst, dst_len);
 }
 
 int wd_comp_decompress(enum wd_comp_format format, const void *src, size_t src_len, void *dst,
 		       size_t *dst_len)
 {
-	struct wd_comp_opts opts = { .size = sizeof(opts),
-				     .op = WD_OP_DECOMPRESS,
-				     .format = format };
-	struct wd_comp_io io = { .src = src, .src_len = src_len, .dst = dst };
-	int ret;
+	const struct wd_comp_opts opts = { .size = sizeof(opts),
+					   .op = WD_OP_DECOMPRESS,
+					   .format = format };
 
-	if (dst_len == NULL)
-		return -EINVAL;
-	io.dst_len = *dst_len;
-	ret = one_block(&opts, &io);
-	if (ret == 0)
-		ret = one_shot_errno(io.status);
-	if (ret == 0 && io.consumed != src_len)
-		ret = -EBADMSG;
-	if (ret == 0)
-		*dst_len = io.produced;
-	return ret;
+	return one_shot(&opts, src, src_len, dst, dst_len);
 }
 
 int wd_comp_set_gzip_header(struct wd_comp *comp, const struct wd_comp_gzip_header *header)
