@@ -99,6 +99,17 @@ static void bench_close(struct bench *b)
 	free(b->dus);
 }
 
+/* 4 bytes of input to 64 of output. */
+static struct wd_comp_req small_req(uint16_t op, uint8_t *in, uint8_t *out)
+{
+	return (struct wd_comp_req){ .head = { .op = op },
+				     .format = WD_COMP_GZIP,
+				     .src = in,
+				     .src_len = 4,
+				     .dst = out,
+				     .dst_len = 64 };
+}
+
 static int send_one(struct bench *b, struct wd_comp_req *req)
 {
 	struct wd_req *head = &req->head;
@@ -348,12 +359,7 @@ static void laps_flip_the_phase(void **state)
 	(void)state;
 	bench_open(&b, WD_OP_COMPRESS, 0);
 	for (i = 0; i < DEPTH; i++)
-		req[i] = (struct wd_comp_req){ .head = { .op = WD_OP_COMPRESS },
-					       .format = WD_COMP_GZIP,
-					       .src = in,
-					       .src_len = 4,
-					       .dst = out,
-					       .dst_len = 64 };
+		req[i] = small_req(WD_OP_COMPRESS, in, out);
 	for (lap = 0; lap < 7; lap++) {
 		for (i = 0; i < DEPTH - 1; i++)
 			assert_int_equal(send_one(&b, &req[i]), 1);
@@ -402,12 +408,7 @@ static void a_burst_rings_once_and_more_holds_back(void **state)
 	(void)state;
 	bench_open(&b, WD_OP_COMPRESS, 0);
 	for (i = 0; i < 3; i++) {
-		req[i] = (struct wd_comp_req){ .head = { .op = WD_OP_COMPRESS },
-					       .format = WD_COMP_GZIP,
-					       .src = in,
-					       .src_len = 4,
-					       .dst = out,
-					       .dst_len = 64 };
+		req[i] = small_req(WD_OP_COMPRESS, in, out);
 		reqs[i] = &req[i].head;
 	}
 	req[0].head.flags = WD_REQ_F_MORE;
@@ -435,12 +436,7 @@ static void send_and_complete(struct bench *b, struct wd_comp_req *req)
 static void lies_are_caught(void **state)
 {
 	uint8_t in[4], out[64];
-	const struct wd_comp_req fresh = { .head = { .op = WD_OP_DECOMPRESS },
-					   .format = WD_COMP_GZIP,
-					   .src = in,
-					   .src_len = 4,
-					   .dst = out,
-					   .dst_len = 64 };
+	const struct wd_comp_req fresh = small_req(WD_OP_DECOMPRESS, in, out);
 	struct wd_comp_req req;
 	struct wd_req *back;
 	struct bench b;
@@ -544,12 +540,7 @@ static void a_reset_is_seen_and_answers_everything(void **state)
 	(void)state;
 	bench_open(&b, WD_OP_COMPRESS, 0);
 	for (i = 0; i < 2; i++) {
-		req[i] = (struct wd_comp_req){ .head = { .op = WD_OP_COMPRESS },
-					       .format = WD_COMP_GZIP,
-					       .src = in,
-					       .src_len = 4,
-					       .dst = out,
-					       .dst_len = 64 };
+		req[i] = small_req(WD_OP_COMPRESS, in, out);
 		assert_int_equal(send_one(&b, &req[i]), 1);
 	}
 	/* Only the exact value 1 counts. */
@@ -575,12 +566,7 @@ static void wrong_requests_are_refused(void **state)
 {
 	static _Alignas(64) uint8_t context[WD_COMP_STATE_BYTES + 64];
 	uint8_t in[4], out[64];
-	const struct wd_comp_req good = { .head = { .op = WD_OP_COMPRESS },
-					  .format = WD_COMP_GZIP,
-					  .src = in,
-					  .src_len = 4,
-					  .dst = out,
-					  .dst_len = 64 };
+	const struct wd_comp_req good = small_req(WD_OP_COMPRESS, in, out);
 	struct wd_comp_state unaligned = { .buf = context + 1 };
 	struct wd_comp_state no_buf = { 0 };
 	struct wd_comp_req bad;
