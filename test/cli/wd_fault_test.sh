@@ -43,28 +43,6 @@ for name in plain other.gz; do
 	only other.gz plain
 done
 
-begin small_disk
-random_sample 3000000 >plain
-gzip -kn plain
-export under_test
-unshare -rm sh -c '
-	mkdir small && mount -t tmpfs -o size=1m none small || exit 77
-	status=0
-	for name in plain plain.gz; do
-		option=$([ $name = plain ] || echo -d)
-		"$under_test" compress $option -o small/out $name 2>small.err && status=1
-		grep -q "^wd: small/out: No space left on device$" small.err || status=1
-		[ -z "$(ls -A small)" ] || status=1
-	done
-	exit $status' 2>/dev/null
-case $? in
-0 | 77) ;;
-1)
-	# Where nothing may be mounted, that is no failure of wd.
-	[ ! -e small.err ] || fail "a full disk: $(cat small.err)"
-	;;
-esac
-
 begin broken_pipe
 text_sample 10000000 >plain
 gzip -k plain
