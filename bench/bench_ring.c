@@ -134,8 +134,20 @@ static int check(const struct wd_req *req)
 	return -EIO;
 }
 
-/* One at a time, waiting for each. */
-static int drive_sync(struct driven *d, uint64_t nr)
+/* Looks until it is back. */
+static int recv_polling(struct wd_queue *q, struct wd_req **ret_req)
+{
+	int err;
+
+	do
+		err = wd_recv(q, ret_req);
+	while (err == -EAGAIN);
+	return err;
+}
+
+/* One at a time, each waited for with wd_recv_sync() or recv_polling(). */
+static int drive_one(struct driven *d, uint64_t nr,
+		     int (*recv)(struct wd_queue *q, struct wd_req **ret_req))
 {
 	struct wd_req *req = d->idle[0];
 	int err;
@@ -143,29 +155,7 @@ static int drive_sync(struct driven *d, uint64_t nr)
 	for (; nr; nr--) {
 		err = wd_send(&d->q, req);
 		if (!err)
-			err = wd_recv_sync(&d->q, &req);
-		if (err)
-			return fail(err);
-		err = check(req);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* One at a time, looking until it is back. */
-static int drive_poll(struct driven *d, uint64_t nr)
-{
-	struct wd_req *req = d->idle[0];
-	int err;
-
-	for (; nr; nr--) {
-		err = wd_send(&d->q, req);
-		if (err)
-			return fail(err);
-		do
-			err = wd_recv(&d->q, &req);
-		while (err == -EAGAIN);
+			err = recv(&d->q, &req);
 		if (err)
 			return fail(err);
 		err = check(req);
@@ -224,7 +214,7 @@ static int drive_async(struct driven *d, uint64_t nr)
 
 static int drive(struct driven *d, uint64_t nr)
 {
-	return d->depth == 1 ? drive_poll(d, nr) : drive_async(d, nr);
+	return d->depth == 1 ? drive_one(d, nr, recv_polling) : drive_async(d, nr);
 }
 
 /* ------------------------------------------------------------ measurement */
@@ -358,7 +348,7 @@ static int run_count(uint64_t nr, const char *device, const char *how, bool is_e
 	err = open_queue(&driven, &targets[i], is_sync ? 1 : BURST);
 	if (err)
 		return EXIT_FAILURE;
-	err = is_sync ? drive_sync(&driven, nr) : drive_async(&driven, nr);
+	err = is_sync ? drive_one(&driven, nr, wd_recv_sync) : drive_async(&driven, nr);
 	wd_release_queue(&driven.q);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
