@@ -40,12 +40,49 @@ struct chip_dma {
 	(1u << 0)	       /* as silicon: no capabilities of ours, reserved bits must be zero */
 #define CHIP_F_TRACE (1u << 1) /* keep an event record */
 
+/* What a chip does wrong, on demand. */
+enum chip_fault_kind {
+	CHIP_FAULT_DROP = 1,	       /* the request is done, but no completion comes */
+	CHIP_FAULT_DELAY,	       /* the request is begun only delay_ns later */
+	CHIP_FAULT_DUPLICATE,	       /* completed twice */
+	CHIP_FAULT_CORRUPT_COMPLETION, /* the completion names another request */
+	CHIP_FAULT_CORRUPT_RESULT,     /* counts that exceed the request's buffers */
+	CHIP_FAULT_CORRUPT_OUTPUT,     /* one bit of the output differs; all else is well */
+	CHIP_FAULT_ERROR,	       /* not done, and an error status says so */
+	CHIP_FAULT_HANG,	       /* from this request on nothing is begun, until reset */
+	CHIP_FAULT_RESET,	       /* the chip resets itself with this request in flight */
+	CHIP_FAULT_REFUSE,	       /* opening a queue fails with -EBUSY: counted by openings */
+};
+
+/*
+ * One fault.  Requests of the chip are counted from 1, over all queues, from the
+ * moment the fault is set.  It strikes request @first, and then, @every not 0,
+ * each @every-th after that, @count times in all (0: no limit).
+ */
+struct chip_fault {
+	uint32_t kind; /* enum chip_fault_kind */
+	uint32_t count;
+	uint64_t first;
+	uint64_t every;
+	uint64_t delay_ns; /* DELAY */
+};
+
+#define CHIP_FAULTS_MAX 16
+
 struct chip_config {
 	uint32_t flags;	     /* CHIP_F_* */
 	uint32_t nr_queues;  /* 0: the model's usual number */
 	uint32_t depth;	     /* entries of a queue, 0: the model's usual depth */
 	struct chip_dma dma; /* reaches memory of all queues */
 	void *owner;	     /* handed to dma and raise */
+	/*
+	 * A slower chip: a request is begun this long after it was fetched, and
+	 * nothing behind it in its queue earlier; no processor is used meanwhile.
+	 */
+	uint64_t delay_ns;
+	uint64_t delay_ns_per_kib;	 /* of input, added to delay_ns */
+	const struct chip_fault *faults; /* copied */
+	uint32_t nr_faults;		 /* at most CHIP_FAULTS_MAX */
 	/* A queue reports a completion, if it was armed for that.  Called from run or doorbell. */
 	void (*raise)(void *owner, void *queue_owner);
 };
@@ -66,6 +103,8 @@ struct chip {
 	const struct chip_ops *ops;
 	struct chip_config config;
 	struct chip_trace *trace; /* NULL without CHIP_F_TRACE */
+	/* chip_fault.c; NULL until there is a fault or a delay, then the same until destroy */
+	_Atomic(struct chip_faults *) faults;
 };
 
 /* Begins every model's queue. */
@@ -102,6 +141,7 @@ enum chip_event {
 	CHIP_EVENT_RAISE,
 	CHIP_EVENT_STOP,
 	CHIP_EVENT_RESET,
+	CHIP_EVENT_FAULT, /* a: slot, b: bit 1 << kind of each fault that strikes it */
 };
 
 /* One line of a chip's event record, oldest overwritten first. */
@@ -111,6 +151,16 @@ struct chip_trace_entry {
 	uint32_t queue; /* number */
 	uint64_t a;
 	uint64_t b;
+};
+
+/* How one run is paced. */
+struct chip_pace {
+	const _Atomic uint32_t *interrupt; /* no further request once it is not 0; NULL: never */
+	/*
+	 * A request that would, by the chip's estimate, make the run last longer
+	 * than this is not begun; 0: any is.
+	 */
+	uint64_t long_ns;
 };
 
 struct chip_ops {
@@ -148,21 +198,34 @@ struct chip_ops {
 	 */
 	void (*queue_doorbell)(struct chip_queue *queue, uint32_t offset, uint64_t value);
 	/*
-	 * Works on up to @budget requests, and no further one once *@interrupt is
-	 * not 0 (NULL: never).  Returns how many, or -EBUSY while another thread is
-	 * at it, which then does what is published.  On return either nothing
-	 * published remains, or the budget is used up, or it was interrupted, or the
-	 * queue cannot go on (stopped, no room for completions).
+	 * Works on up to @budget requests, as @pace says (NULL: without limits).
+	 * Returns how many; -EBUSY while another thread is at it, which then does
+	 * what is published; -E2BIG when the first one is too long for @pace.  On
+	 * return either nothing published remains, or the budget is used up, or pace
+	 * ended it, or the queue cannot go on (stopped, held back by a delay, no room
+	 * for completions).
 	 */
 	int (*queue_run)(struct chip_queue *queue, unsigned int budget,
-			 const _Atomic uint32_t *interrupt);
-	/* Whether a run would find work.  Any thread. */
+			 const struct chip_pace *pace);
+	/* Whether a run would find work now.  Any thread. */
 	bool (*queue_has_work)(struct chip_queue *queue);
+	/*
+	 * When work that a delay holds back can be begun, as wait_clock_ns() tells
+	 * time; 0: none is held back.  A time that is past: there is work that may
+	 * come to be held back, look again.  Any thread.
+	 */
+	uint64_t (*queue_due_ns)(struct chip_queue *queue);
 };
 
 /* All models of this build, NULL at the end, and one by name. */
 extern const struct chip_model *const chip_models[];
 const struct chip_model *chip_find_model(const char *name);
+
+static inline bool chip_pace_is_interrupted(const struct chip_pace *pace)
+{
+	return pace && pace->interrupt &&
+	       atomic_load_explicit(pace->interrupt, memory_order_relaxed);
+}
 
 /* Creates a chip; its config is copied. */
 static inline int chip_create(const struct chip_model *model, const struct chip_config *config,
@@ -170,6 +233,21 @@ static inline int chip_create(const struct chip_model *model, const struct chip_
 {
 	return model->ops->create(model, config, ret_chip);
 }
+
+/*
+ * Adds a fault to a chip at work; any thread.  One that strikes no more makes
+ * room for another.  Returns 0, -EINVAL, -ENOSPC when there are CHIP_FAULTS_MAX,
+ * or -ENOMEM.
+ */
+int chip_inject(struct chip *chip, const struct chip_fault *fault);
+
+/*
+ * Reads "kind@first", "kind@first/every", "kind@first/every*count", and for a
+ * delay ":NUMBERus" or ":NUMBERms" after that.  Kinds: drop, delay, duplicate,
+ * corrupt-completion, corrupt-result, corrupt-output, error, hang, reset, refuse.
+ * Returns 0 or -EINVAL.
+ */
+int chip_fault_parse(const char *text, struct chip_fault *ret_fault);
 
 /* Sets a chip's dma to the caller's own address space: every address is a pointer. */
 void chip_dma_use_own_memory(struct chip_config *config);
@@ -193,6 +271,11 @@ struct chip_workers_config {
 
 int chip_workers_create(const struct chip_workers_config *config,
 			struct chip_workers **ret_workers);
+/*
+ * Ends the threads, each after the request it is at, although there are queues;
+ * all else goes on as if the workers slept.
+ */
+void chip_workers_stop(struct chip_workers *workers);
 /* All queues must have been removed. */
 void chip_workers_destroy(struct chip_workers *workers);
 /* Does not wait for anybody.  Returns 0 or -ENOMEM. */

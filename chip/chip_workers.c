@@ -50,6 +50,7 @@ struct chip_workers {
 /* Runs each queue of @list once, beginning at @first.  Returns whether there was work. */
 static bool run_all(struct chip_workers *pool, const struct queue_list *list, unsigned int first)
 {
+	const struct chip_pace pace = { .interrupt = &pool->is_changing };
 	bool has_worked = false;
 	unsigned int i;
 
@@ -58,7 +59,7 @@ static bool run_all(struct chip_workers *pool, const struct queue_list *list, un
 		struct chip_queue *q = list->queue[k];
 
 		if (q->chip->ops->queue_has_work(q) &&
-		    q->chip->ops->queue_run(q, pool->config.budget, &pool->is_changing) > 0)
+		    q->chip->ops->queue_run(q, pool->config.budget, &pace) > 0)
 			has_worked = true;
 	}
 	return has_worked;
@@ -72,6 +73,21 @@ static bool any_has_work(const struct queue_list *list)
 		if (list->queue[i]->chip->ops->queue_has_work(list->queue[i]))
 			return true;
 	return false;
+}
+
+/* When the first of the queues that a delay holds back can go on. */
+static uint64_t find_deadline(const struct queue_list *list)
+{
+	uint64_t deadline_ns = WAIT_FOREVER;
+	unsigned int i;
+
+	for (i = 0; i < list->nr; i++) {
+		uint64_t due_ns = list->queue[i]->chip->ops->queue_due_ns(list->queue[i]);
+
+		if (due_ns)
+			deadline_ns = base_min_u64(deadline_ns, due_ns);
+	}
+	return deadline_ns;
 }
 
 /* Says which generation is seen, then picks up a list that is as new or newer. */
@@ -88,13 +104,16 @@ static void sleep_until_kicked(struct worker *w, struct queue_list *list)
 {
 	struct chip_workers *pool = w->pool;
 	uint32_t seq = wd_load_acquire(&pool->wake_seq);
+	uint64_t deadline_ns;
 
 	atomic_fetch_add(&pool->nr_sleeping, 1);
 	/* announce the sleep, then look once more: pairs with chip_workers_kick() */
 	wd_full_mb();
 	if (!any_has_work(list) && !wd_load_acquire(&pool->is_stopping)) {
+		/* Asked after the look: what came due in between is past, and wakes at once. */
+		deadline_ns = find_deadline(list);
 		wd_store_release(&w->seen, ASLEEP);
-		wait_park(&pool->wake_seq, seq, WAIT_FOREVER);
+		wait_park(&pool->wake_seq, seq, deadline_ns);
 	}
 	atomic_fetch_sub(&pool->nr_sleeping, 1);
 }
@@ -287,17 +306,27 @@ out_free:
 	return err;
 }
 
-void chip_workers_destroy(struct chip_workers *pool)
+void chip_workers_stop(struct chip_workers *pool)
 {
 	unsigned int i;
 
-	if (!pool)
-		return;
 	wd_store_release(&pool->is_stopping, 1);
+	wait_mutex_lock(&pool->lock);
+	/* Who is at a queue leaves it after the request at hand, not after its turn. */
+	wd_store_relaxed(&pool->is_changing, 1);
 	atomic_fetch_add(&pool->wake_seq, 1);
 	wait_wake(&pool->wake_seq);
 	for (i = 0; i < pool->nr_started; i++)
 		wait_thread_join(&pool->worker[i].thread);
+	pool->nr_started = 0;
+	wait_mutex_unlock(&pool->lock);
+}
+
+void chip_workers_destroy(struct chip_workers *pool)
+{
+	if (!pool)
+		return;
+	chip_workers_stop(pool);
 	free_retired_locked(pool);
 	free(wd_load_relaxed(&pool->list));
 	free(pool->spare);

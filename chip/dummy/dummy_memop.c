@@ -8,9 +8,13 @@
 #include <isa-l/crc.h>
 
 #include "base/compiler.h"
+#include "chip/chip_fault.h"
 #include "chip/dummy/dummy_memop.h"
 
-#define CHUNK_BYTES (64u << 10) /* most that is mapped in one piece */
+#define CHUNK_BYTES    (64u << 10) /* most that is mapped in one piece */
+#define REQUEST_NS     100u	   /* descriptor and record */
+#define BYTES_PER_NS   4u	   /* of all three; memory that is in no cache is slower than CRC */
+#define ERR_UNHEARD_OF 0xff
 
 /* Bytes from both addresses on that lie in one page each: what a bounce always reaches. */
 static size_t bounce_bytes(uint64_t a, uint64_t b, uint64_t len)
@@ -80,7 +84,7 @@ static int fill_some(const struct dma_space *dma, uint8_t *bounce, const uint8_t
 	return dma_write(dma, dst, bounce, bytes);
 }
 
-static uint8_t check_desc(const struct dummy_desc *desc)
+static CHIP_INTO_HOT_PATH uint8_t check_desc(const struct dummy_desc *desc)
 {
 	uint64_t len = le64toh(desc->len), src = le64toh(desc->src), dst = le64toh(desc->dst);
 
@@ -140,4 +144,31 @@ void dummy_memop_serve(const struct dma_space *dma, uint8_t *bounce, const struc
 	if (desc->opcode != DUMMY_OP_CRC32)
 		answer.bytes_out = answer.done;
 	*ret_answer = answer;
+}
+
+void dummy_memop_forecast(const struct dummy_desc *desc, uint64_t *ret_bytes_in, uint64_t *ret_ns)
+{
+	uint64_t len = desc->opcode == DUMMY_OP_NOP || check_desc(desc) ? 0 : le64toh(desc->len);
+
+	*ret_bytes_in = desc->opcode == DUMMY_OP_FILL ? 0 : len;
+	*ret_ns = REQUEST_NS + len / BYTES_PER_NS;
+}
+
+struct dummy_answer dummy_memop_fail(void)
+{
+	return (struct dummy_answer){ .status = DUMMY_ST_FAILED, .error = ERR_UNHEARD_OF };
+}
+
+void dummy_memop_spoil(const struct dma_space *dma, const struct dummy_desc *desc,
+		       struct dummy_answer *answer)
+{
+	uint64_t addr = le64toh(desc->dst) + answer->done / 2;
+	uint8_t byte;
+
+	if (desc->opcode == DUMMY_OP_CRC32)
+		answer->crc ^= 1u << 16;
+	if (!answer->bytes_out || dma_read(dma, addr, &byte, sizeof(byte)))
+		return;
+	byte ^= 0x10;
+	dma_write(dma, addr, &byte, sizeof(byte));
 }

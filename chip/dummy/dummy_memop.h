@@ -32,4 +32,13 @@ struct dummy_answer {
 void dummy_memop_serve(const struct dma_space *dma, uint8_t *bounce, const struct dummy_desc *desc,
 		       struct dummy_answer *ret_answer);
 
+/* What @desc will take: bytes of input, and roughly how long; one that is refused, nothing. */
+void dummy_memop_forecast(const struct dummy_desc *desc, uint64_t *ret_bytes_in, uint64_t *ret_ns);
+
+/* For faults.  The answer to a descriptor that is not served, for a reason never heard of. */
+struct dummy_answer dummy_memop_fail(void);
+/* Flips a bit in the middle of what @desc, served, has put out. */
+void dummy_memop_spoil(const struct dma_space *dma, const struct dummy_desc *desc,
+		       struct dummy_answer *answer);
+
 #endif

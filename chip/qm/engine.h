@@ -22,6 +22,12 @@ struct engine_result {
 	uint64_t bytes_out;
 };
 
+/* What an SQE will take, told from it alone. */
+struct engine_forecast {
+	uint64_t bytes_in;
+	uint64_t ns; /* rough: within a factor of two or so on a usual core */
+};
+
 struct engine_ops {
 	uint32_t sqe_bytes;
 	uint32_t nr_qc_types; /* legal queue types are 0 to this less 1 */
@@ -34,6 +40,17 @@ struct engine_ops {
 	/* Serves @sqe, a private copy of sqe_bytes. */
 	void (*serve)(void *engine_queue, const struct dma_space *dma, void *sqe,
 		      struct engine_result *result);
+	/* @sqe may be any bytes: what will be refused takes nothing. */
+	void (*forecast)(const void *engine_queue, const void *sqe,
+			 struct engine_forecast *ret_forecast);
+
+	/* For faults.  Answers @sqe, which is not served, with a status of no known meaning. */
+	void (*fail)(void *sqe, struct engine_result *result);
+	/* Makes the counts in a served @sqe exceed its buffers: just so if @nth is even, or by far. */
+	void (*exceed)(void *sqe, uint64_t nth);
+	/* Flips a bit in the middle of the @bytes that a served @sqe has put out. */
+	void (*spoil)(void *engine_queue, const struct dma_space *dma, const void *sqe,
+		      uint64_t bytes);
 };
 
 extern const struct engine_ops engine_zip_ops;

@@ -21,6 +21,9 @@ struct zip_engine {
 	struct zip_states states;
 };
 
+/* A code that neither the hardware's description nor this model knows. */
+#define ST_UNHEARD_OF 0x7fu
+
 #define DW7_TYPE_MASK (0xfu << HISI_ZIP_DW7_TYPE_SHIFT)
 #define DW7_TYPE3     (HISI_ZIP_DW7_TYPE3 << HISI_ZIP_DW7_TYPE_SHIFT)
 
@@ -199,6 +202,59 @@ static void zip_serve(void *engine_queue, const struct dma_space *dma, void *sqe
 	};
 }
 
+/* Setting up, headers and scatter lists of any request: as for the smallest ones. */
+#define REQUEST_NS 1000u
+
+static void zip_forecast(const void *engine_queue, const void *sqe,
+			 struct engine_forecast *ret_forecast)
+{
+	const struct zip_queue *q = engine_queue;
+	struct zip_request rq;
+
+	*ret_forecast = (struct engine_forecast){ 0 };
+	if (is_bypass(sqe) || !decode_sqe(q, sqe, &rq))
+		return;
+	ret_forecast->bytes_in = rq.src_bytes;
+	ret_forecast->ns = REQUEST_NS;
+	if (q->is_inflate)
+		ret_forecast->ns += zip_inflate_ns(rq.src_bytes, rq.room);
+	else
+		ret_forecast->ns +=
+			zip_deflate_ns(rq.level, rq.window, rq.src_bytes, rq.is_stateful);
+}
+
+/* Words of a stream's state stay, so that the piece may be sent again. */
+static void zip_fail(void *sqe_bytes, struct engine_result *result)
+{
+	struct hisi_zip_sqe *sqe = sqe_bytes;
+
+	bytes_put_le32(&sqe->consumed, 0);
+	bytes_put_le32(&sqe->produced, 0);
+	bytes_put_le32(&sqe->comp_data_length, 0);
+	bytes_put_le32(&sqe->dw3, ST_UNHEARD_OF);
+	*result = (struct engine_result){ .status = ST_UNHEARD_OF, .is_error = true };
+}
+
+static void zip_exceed(void *sqe_bytes, uint64_t nth)
+{
+	struct hisi_zip_sqe *sqe = sqe_bytes;
+	uint32_t room = bytes_get_le32(&sqe->dest_avail_out);
+	uint32_t src_bytes = bytes_get_le32(&sqe->input_data_length);
+
+	bytes_put_le32(&sqe->consumed, nth % 2 ? UINT32_MAX : src_bytes + 1);
+	bytes_put_le32(&sqe->produced, nth % 2 || room == UINT32_MAX ? UINT32_MAX : room + 1);
+}
+
+static void zip_spoil(void *engine_queue, const struct dma_space *dma, const void *sqe,
+		      uint64_t bytes)
+{
+	struct zip_queue *q = engine_queue;
+	struct zip_request rq;
+
+	if (bytes && decode_sqe(q, sqe, &rq))
+		zip_dest_flip_bit(&q->buffers, dma, &rq, (uint32_t)(bytes / 2));
+}
+
 static int zip_create(uint32_t chip_flags, void **ret_engine)
 {
 	struct zip_engine *e = calloc(1, sizeof(*e));
@@ -265,4 +321,8 @@ const struct engine_ops engine_zip_ops = {
 	.queue_create = zip_queue_create,
 	.queue_destroy = zip_queue_destroy,
 	.serve = zip_serve,
+	.forecast = zip_forecast,
+	.fail = zip_fail,
+	.exceed = zip_exceed,
+	.spoil = zip_spoil,
 };

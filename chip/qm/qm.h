@@ -10,6 +10,7 @@
 #include "base/compiler.h"
 #include "base/wait.h"
 #include "chip/chip_dma.h"
+#include "chip/chip_fault.h"
 #include "chip/qm/engine.h"
 #include "hw/hisi_qm_hw.h"
 
@@ -68,6 +69,7 @@ struct qm_queue {
 	_Atomic uint64_t nr_lost_streams;
 	_Atomic uint64_t nr_bytes_in;
 	_Atomic uint64_t nr_bytes_out;
+	struct chip_gate gate; /* of the SQE at sq_head */
 };
 
 struct qm_chip {
@@ -82,11 +84,15 @@ struct qm_chip {
 	struct qm_queue *queue[]; /* by number */
 };
 
+/* qm_chip.c: by a runner that has let go, as a fault says so; see chip_faults_is_reset_due() */
+void qm_chip_reset_itself(struct qm_chip *qm, uint32_t nr_resets);
+
 /* qm_queue.c: starting, running and stopping one queue pair. */
 int qm_queue_start_locked(struct qm_queue *q, const struct qm_queue_conf *conf);
 void qm_queue_stop(struct qm_queue *q);
 void qm_queue_doorbell(struct chip_queue *base, uint32_t offset, uint64_t value);
-int qm_queue_run(struct chip_queue *base, unsigned int budget, const _Atomic uint32_t *interrupt);
+int qm_queue_run(struct chip_queue *base, unsigned int budget, const struct chip_pace *pace);
+uint64_t qm_queue_due_ns(struct chip_queue *base);
 /* Sets the status word @from_end of the user's memory, HISI_QM_DS_*_FROM_END. */
 void qm_queue_disable(struct qm_queue *q, uint32_t from_end);
 bool qm_queue_has_work(struct chip_queue *base);

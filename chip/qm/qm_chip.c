@@ -46,9 +46,12 @@ static int qm_chip_create(const struct engine_ops *engine_ops, const struct chip
 	qm->engine_ops = engine_ops;
 	qm->nr_queues = nr_queues;
 	qm->depth = depth;
-	err = chip_trace_init(&qm->base);
+	err = chip_faults_init(&qm->base);
 	if (err)
 		goto out_free;
+	err = chip_trace_init(&qm->base);
+	if (err)
+		goto out_faults;
 	err = engine_ops->create(config->flags, &qm->engine);
 	if (err)
 		goto out_trace;
@@ -57,6 +60,8 @@ static int qm_chip_create(const struct engine_ops *engine_ops, const struct chip
 
 out_trace:
 	chip_trace_fini(&qm->base);
+out_faults:
+	chip_faults_fini(&qm->base);
 out_free:
 	free(qm);
 	return err;
@@ -68,16 +73,16 @@ static void qm_chip_destroy(struct chip *chip)
 
 	qm->engine_ops->destroy(qm->engine);
 	chip_trace_fini(chip);
+	chip_faults_fini(chip);
 	free(qm);
 }
 
 /* Facts 2.4: sending disabled everywhere, queues drained, then receiving disabled. */
-static void qm_chip_reset(struct chip *chip)
+static void reset_locked(struct qm_chip *qm)
 {
-	struct qm_chip *qm = to_qm(chip);
+	struct chip *chip = &qm->base;
 	uint32_t i;
 
-	wait_mutex_lock(&qm->lock);
 	chip_trace_add(chip, CHIP_EVENT_RESET, 0, 0, 0);
 	for (i = 0; i < qm->nr_queues; i++)
 		if (qm->queue[i] && qm->queue[i]->state == QM_QUEUE_STARTED)
@@ -94,6 +99,23 @@ static void qm_chip_reset(struct chip *chip)
 		if (chip->config.raise)
 			chip->config.raise(chip->config.owner, q->base.owner);
 	}
+	chip_faults_end_reset(chip);
+}
+
+static void qm_chip_reset(struct chip *chip)
+{
+	struct qm_chip *qm = to_qm(chip);
+
+	wait_mutex_lock(&qm->lock);
+	reset_locked(qm);
+	wait_mutex_unlock(&qm->lock);
+}
+
+void qm_chip_reset_itself(struct qm_chip *qm, uint32_t nr_resets)
+{
+	wait_mutex_lock(&qm->lock);
+	if (chip_faults_is_reset_due(&qm->base, nr_resets))
+		reset_locked(qm);
 	wait_mutex_unlock(&qm->lock);
 }
 
@@ -130,6 +152,8 @@ static int qm_chip_queue_open(struct chip *chip, void *queue_owner, struct chip_
 	uint32_t i;
 	int err = -EBUSY;
 
+	if (chip_faults_refuse_opening(chip))
+		return -EBUSY;
 	q = aligned_alloc(_Alignof(struct qm_queue), sizeof(*q));
 	if (!q)
 		return -ENOMEM;
@@ -270,6 +294,7 @@ static const struct chip_ops zip_chip_ops = {
 	.queue_doorbell = qm_queue_doorbell,
 	.queue_run = qm_queue_run,
 	.queue_has_work = qm_queue_has_work,
+	.queue_due_ns = qm_queue_due_ns,
 };
 
 const struct chip_model chip_hisi_zip_model = {

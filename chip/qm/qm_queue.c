@@ -138,11 +138,17 @@ static bool find_cq_room(struct qm_queue *q)
 	return !is_full;
 }
 
+static uint64_t sqe_addr(const struct qm_queue *q, uint32_t slot)
+{
+	return q->conf.sq_addr + (uint64_t)slot * q->qm->engine_ops->sqe_bytes;
+}
+
 /*
  * Writes the finished SQE back.  A cache line that the engine left as it was is
  * there already, and stays in the other side's cache.
  */
-static int write_back(struct qm_queue *q, uint64_t addr, const uint8_t *sqe, const uint8_t *fetched)
+static CHIP_INTO_HOT_PATH int write_back(struct qm_queue *q, uint64_t addr, const uint8_t *sqe,
+					 const uint8_t *fetched)
 {
 	uint32_t at, bytes = q->qm->engine_ops->sqe_bytes;
 
@@ -153,20 +159,33 @@ static int write_back(struct qm_queue *q, uint64_t addr, const uint8_t *sqe, con
 	return 0;
 }
 
+/* Whether there is a request that nothing but the gate can hold back. */
+static CHIP_INTO_HOT_PATH bool has_request(struct qm_queue *q)
+{
+	return wd_load_acquire(&q->sq_tail) != wd_load_relaxed(&q->sq_head) &&
+	       !wd_load_relaxed(&q->is_halted) &&
+	       (base_likely(!wd_load_relaxed(&q->is_cq_full)) || has_cq_room(q));
+}
+
 bool qm_queue_has_work(struct chip_queue *base)
 {
 	struct qm_queue *q = base_container_of(base, struct qm_queue, base);
 
-	return wd_load_acquire(&q->sq_tail) != wd_load_relaxed(&q->sq_head) &&
-	       !wd_load_relaxed(&q->is_halted) &&
-	       (base_likely(!wd_load_relaxed(&q->is_cq_full)) || has_cq_room(q));
+	return has_request(q) && !chip_gate_is_shut(base->chip, &q->gate);
+}
+
+uint64_t qm_queue_due_ns(struct chip_queue *base)
+{
+	struct qm_queue *q = base_container_of(base, struct qm_queue, base);
+
+	return has_request(q) ? chip_gate_due_ns(base->chip, &q->gate) : 0;
 }
 
 /*
  * Writes the CQE, its last word with the phase last.  A CQ that cannot be
  * reached is lost: the user finds out by its time-out, as with silicon.
  */
-static void write_cqe(struct qm_queue *q, uint32_t slot)
+static CHIP_INTO_HOT_PATH void write_cqe(struct qm_queue *q, uint32_t slot)
 {
 	uint32_t cq_tail = wd_load_relaxed(&q->cq_tail);
 	uint64_t addr = q->conf.cq_addr + (uint64_t)cq_tail * HISI_QM_CQE_BYTES;
@@ -193,53 +212,168 @@ static BASE_COLD void fail_queue(struct qm_queue *q)
 	raise_event(q);
 }
 
+/* Writes @sqe back and completes it for @cqe_slot.  Returns false when the SQ is gone. */
+static CHIP_INTO_HOT_PATH bool complete(struct qm_queue *q, uint32_t slot, uint32_t cqe_slot,
+					const uint8_t *sqe, const uint8_t *fetched,
+					const struct engine_result *result)
+{
+	if (base_unlikely(write_back(q, sqe_addr(q, slot), sqe, fetched)))
+		return false;
+	write_cqe(q, cqe_slot);
+	count(&q->nr_completions, 1);
+	count(&q->nr_bytes_in, result->bytes_in);
+	count(&q->nr_bytes_out, result->bytes_out);
+	if (base_unlikely(result->is_error))
+		count(&q->nr_errors, 1);
+	if (base_unlikely(result->is_lost_stream))
+		count(&q->nr_lost_streams, 1);
+	chip_trace_add(q->base.chip, CHIP_EVENT_COMPLETE, q->number, cqe_slot, result->status);
+	return true;
+}
+
+static CHIP_INTO_HOT_PATH void count_fetch(struct qm_queue *q, uint32_t slot)
+{
+	count(&q->nr_requests, 1);
+	chip_trace_add(q->base.chip, CHIP_EVENT_FETCH, q->number, slot, 0);
+}
+
+/* Copies the SQE in @slot; false when the SQ is gone. */
+static CHIP_INTO_HOT_PATH bool fetch(struct qm_queue *q, uint32_t slot, uint8_t *ret_sqe)
+{
+	return !dma_read(&q->qm->dma, sqe_addr(q, slot), ret_sqe, q->qm->engine_ops->sqe_bytes);
+}
+
 /* Fetches, serves and completes the SQE in @slot.  Returns false when its memory is gone. */
 static bool serve_one(struct qm_queue *q, uint32_t slot)
 {
-	const struct engine_ops *engine_ops = q->qm->engine_ops;
-	uint64_t addr = q->conf.sq_addr + (uint64_t)slot * engine_ops->sqe_bytes;
 	_Alignas(BASE_CACHE_LINE) uint8_t fetched[QM_SQE_BYTES_MAX], sqe[QM_SQE_BYTES_MAX];
 	struct engine_result result = { 0 };
 
-	if (base_unlikely(dma_read(&q->qm->dma, addr, fetched, engine_ops->sqe_bytes)))
+	if (base_unlikely(!fetch(q, slot, fetched)))
 		return false;
 	memcpy(sqe, fetched, sizeof(sqe));
-	count(&q->nr_requests, 1);
-	chip_trace_add(q->base.chip, CHIP_EVENT_FETCH, q->number, slot, 0);
-	engine_ops->serve(q->engine_queue, &q->qm->dma, sqe, &result);
-	if (base_unlikely(write_back(q, addr, sqe, fetched)))
+	count_fetch(q, slot);
+	q->qm->engine_ops->serve(q->engine_queue, &q->qm->dma, sqe, &result);
+	return complete(q, slot, slot, sqe, fetched, &result);
+}
+
+/* ---- with faults, delays or a limit of time */
+
+/* The slot that a corrupt completion names: another one, or one that there is not. */
+static uint32_t wrong_slot(const struct qm_queue *q, uint32_t slot, uint64_t nth)
+{
+	return nth % 2 ? UINT16_MAX : ring_next(slot, q->conf.sq_depth);
+}
+
+/* The same as serve_one() as a device does it that is not well. */
+static BASE_COLD bool serve_badly(struct qm_queue *q, uint32_t slot, const uint8_t *fetched,
+				  const struct chip_verdict *verdict)
+{
+	const struct engine_ops *engine_ops = q->qm->engine_ops;
+	_Alignas(BASE_CACHE_LINE) uint8_t sqe[QM_SQE_BYTES_MAX];
+	struct engine_result result = { 0 };
+	uint32_t cqe_slot = slot;
+
+	memcpy(sqe, fetched, sizeof(sqe));
+	count_fetch(q, slot);
+	if (verdict->kinds & CHIP_STRUCK(CHIP_FAULT_ERROR))
+		engine_ops->fail(sqe, &result);
+	else
+		engine_ops->serve(q->engine_queue, &q->qm->dma, sqe, &result);
+	if (verdict->kinds & CHIP_STRUCK(CHIP_FAULT_CORRUPT_OUTPUT) && !result.is_error)
+		engine_ops->spoil(q->engine_queue, &q->qm->dma, fetched, result.bytes_out);
+	if (verdict->kinds & CHIP_STRUCK(CHIP_FAULT_CORRUPT_RESULT))
+		engine_ops->exceed(sqe, verdict->nth);
+	if (verdict->kinds & CHIP_STRUCK(CHIP_FAULT_DROP))
+		return true;
+	if (verdict->kinds & CHIP_STRUCK(CHIP_FAULT_CORRUPT_COMPLETION))
+		cqe_slot = wrong_slot(q, slot, verdict->nth);
+	if (!complete(q, slot, cqe_slot, sqe, fetched, &result))
 		return false;
-	write_cqe(q, slot);
-	count(&q->nr_completions, 1);
-	count(&q->nr_bytes_in, result.bytes_in);
-	count(&q->nr_bytes_out, result.bytes_out);
-	if (base_unlikely(result.is_error))
-		count(&q->nr_errors, 1);
-	if (base_unlikely(result.is_lost_stream))
-		count(&q->nr_lost_streams, 1);
-	chip_trace_add(q->base.chip, CHIP_EVENT_COMPLETE, q->number, slot, result.status);
+	/* A second CQE for which there is no room is lost. */
+	if (verdict->kinds & CHIP_STRUCK(CHIP_FAULT_DUPLICATE) && has_cq_room(q)) {
+		write_cqe(q, cqe_slot);
+		count(&q->nr_completions, 1);
+	}
 	return true;
+}
+
+/* This request stays unfinished, and no other is begun: the rest comes when the run has ended. */
+static void begin_reset(struct qm_queue *q, uint32_t slot, struct chip_run *run,
+			const struct chip_verdict *verdict)
+{
+	count_fetch(q, slot);
+	wd_store_relaxed(&q->is_halted, 1);
+	run->end = CHIP_RUN_RESET;
+	run->nr_resets = verdict->nr_resets;
+}
+
+enum qm_step {
+	QM_STEP_SERVE,
+	QM_STEP_SERVED,
+	QM_STEP_LEAVE, /* not begun, and the run is over */
+	QM_STEP_FAIL,  /* the SQ is gone */
+};
+
+/*
+ * What to do about the SQE in @slot; one that goes wrong is served here.  Others
+ * are fetched anew, be it at once or when their time has come.
+ */
+static BASE_COLD enum qm_step look_closer(struct qm_queue *q, uint32_t slot, struct chip_run *run)
+{
+	_Alignas(BASE_CACHE_LINE) uint8_t fetched[QM_SQE_BYTES_MAX];
+	struct engine_forecast forecast;
+	struct chip_verdict verdict;
+
+	if (!fetch(q, slot, fetched))
+		return QM_STEP_FAIL;
+	q->qm->engine_ops->forecast(q->engine_queue, fetched, &forecast);
+	if (!chip_gate_may_pass(q->base.chip, &q->gate, q->number, slot, forecast.bytes_in) ||
+	    !chip_run_take_time(run, forecast.ns))
+		return QM_STEP_LEAVE;
+	verdict = chip_gate_pass(&q->gate);
+	if (!verdict.kinds)
+		return QM_STEP_SERVE;
+	if (verdict.kinds & CHIP_STRUCK(CHIP_FAULT_RESET)) {
+		begin_reset(q, slot, run, &verdict);
+		return QM_STEP_LEAVE;
+	}
+	return serve_badly(q, slot, fetched, &verdict) ? QM_STEP_SERVED : QM_STEP_FAIL;
+}
+
+/* ---- running */
+
+/* Does the request in @slot.  Returns false when that ends the run. */
+static inline bool work_on(struct qm_queue *q, uint32_t slot, struct chip_run *run)
+{
+	enum qm_step step = QM_STEP_SERVE;
+
+	if (base_unlikely(chip_run_is_watched(run, q->base.chip)))
+		step = look_closer(q, slot, run);
+	if (base_likely(step == QM_STEP_SERVE))
+		step = base_likely(serve_one(q, slot)) ? QM_STEP_SERVED : QM_STEP_FAIL;
+	if (base_unlikely(step == QM_STEP_FAIL))
+		fail_queue(q);
+	return step == QM_STEP_SERVED;
 }
 
 /* Works through what is published, as the one runner. */
 static unsigned int run_published(struct qm_queue *q, unsigned int budget,
-				  const _Atomic uint32_t *interrupt)
+				  const struct chip_pace *pace, struct chip_run *run)
 {
 	uint32_t head = wd_load_relaxed(&q->sq_head);
 	uint32_t tail = head;
 	unsigned int nr = 0;
 
 	while (nr < budget && find_cq_room(q) && !wd_load_relaxed(&q->is_halted) &&
-	       !(interrupt && wd_load_relaxed(interrupt))) {
+	       !chip_pace_is_interrupted(pace)) {
 		/* Looked at again only when used up; pairs with the release in the doorbell. */
 		if (head == tail)
 			tail = wd_load_acquire(&q->sq_tail);
 		if (head == tail)
 			break;
-		if (base_unlikely(!serve_one(q, head))) {
-			fail_queue(q);
+		if (base_unlikely(!work_on(q, head, run)))
 			break;
-		}
 		head = ring_next(head, q->conf.sq_depth);
 		wd_store_relaxed(&q->sq_head, head);
 		nr++;
@@ -266,17 +400,18 @@ static bool take(struct qm_queue *q)
 	return try_take(q);
 }
 
-int qm_queue_run(struct chip_queue *base, unsigned int budget, const _Atomic uint32_t *interrupt)
+int qm_queue_run(struct chip_queue *base, unsigned int budget, const struct chip_pace *pace)
 {
 	struct qm_queue *q = base_container_of(base, struct qm_queue, base);
+	struct chip_run run = chip_run_begin(pace);
 	unsigned int nr = 0;
 
 	do {
 		if (!take(q))
-			return nr ? (int)nr : -EBUSY;
+			return chip_run_result(&run, nr, -EBUSY);
 		/* is_running, then is_halted: pairs with qm_queue_stop() */
 		wd_full_mb_after_exchange();
-		nr += run_published(q, budget - nr, interrupt);
+		nr += run_published(q, budget - nr, pace, &run);
 		wd_store_release(&q->is_running, 0);
 		/*
 		 * is_running and cq_tail, then sq_tail and is_armed.  A doorbell that
@@ -287,9 +422,13 @@ int qm_queue_run(struct chip_queue *base, unsigned int budget, const _Atomic uin
 		if (wd_load_relaxed(&q->is_armed) &&
 		    wd_load_relaxed(&q->cq_tail) != wd_load_relaxed(&q->cq_head))
 			raise_event(q);
-	} while (nr < budget && !(interrupt && wd_load_relaxed(interrupt)) &&
-		 qm_queue_has_work(base));
-	return (int)nr;
+		if (base_unlikely(run.end)) {
+			if (run.end == CHIP_RUN_RESET)
+				qm_chip_reset_itself(q->qm, run.nr_resets);
+			break;
+		}
+	} while (nr < budget && !chip_pace_is_interrupted(pace) && qm_queue_has_work(base));
+	return chip_run_result(&run, nr, 0);
 }
 
 void qm_queue_add_counters(const struct qm_queue *q, struct chip_counters *sum)

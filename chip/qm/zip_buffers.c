@@ -243,6 +243,23 @@ void zip_dest_close(const struct dma_space *dma, struct zip_dest *dest)
 	dest->mapped = NULL;
 }
 
+void zip_dest_flip_bit(struct zip_buffers *b, const struct dma_space *dma,
+		       const struct zip_request *rq, uint32_t at)
+{
+	const struct zip_segment *last;
+	uint64_t addr;
+	uint8_t byte;
+
+	if (find_segments(b, dma, rq->is_sgl, rq->dst_addr, rq->dst_offset, at + 1, at + 1))
+		return;
+	last = &b->segments[b->nr_segments - 1];
+	addr = last->addr + last->bytes - 1;
+	if (dma_read(dma, addr, &byte, sizeof(byte)))
+		return;
+	byte ^= 0x10;
+	dma_write(dma, addr, &byte, sizeof(byte));
+}
+
 uint32_t zip_source_separate(struct zip_buffers *b, const struct dma_space *dma,
 			     const struct zip_dest *dest, struct zip_source *source)
 {

@@ -82,6 +82,10 @@ uint32_t zip_dest_commit(struct zip_buffers *b, const struct dma_space *dma,
 			 const struct zip_dest *dest, size_t bytes);
 void zip_dest_close(const struct dma_space *dma, struct zip_dest *dest);
 
+/* Flips a bit of byte @at of the request's destination, where it can be reached. */
+void zip_dest_flip_bit(struct zip_buffers *b, const struct dma_space *dma,
+		       const struct zip_request *rq, uint32_t at);
+
 /* Copies the source away if it shares memory with the destination. */
 uint32_t zip_source_separate(struct zip_buffers *b, const struct dma_space *dma,
 			     const struct zip_dest *dest, struct zip_source *source);

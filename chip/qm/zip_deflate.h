@@ -53,6 +53,9 @@ void zip_deflate_fini(struct zip_deflate *d);
 /* The level (numbered as in the SQE) that serves @level of a whole request or of a stream. */
 uint32_t zip_deflate_served_level(uint32_t level, uint32_t window, size_t bytes, bool is_stream);
 
+/* What compressing @bytes takes, roughly. */
+uint64_t zip_deflate_ns(uint32_t level, uint32_t window, size_t bytes, bool is_stream);
+
 /*
  * One whole deflate stream.  Never more than zip_stored_bytes(@bytes); with that
  * much room it cannot fail but for memory.  Returns HISI_ZIP_ST_OK, NO_ROOM or

@@ -30,6 +30,9 @@ void zip_inflate_fini(struct zip_inflate *f);
 uint32_t zip_inflate_whole(struct zip_inflate *f, uint32_t format, const uint8_t *in, size_t bytes,
 			   uint8_t *out, size_t room, struct zip_answer *a);
 
+/* What inflating @bytes into @room takes, roughly. */
+uint64_t zip_inflate_ns(uint32_t bytes, uint32_t room);
+
 /* A stream under way. */
 struct zip_inflate_state {
 	uint32_t format;

@@ -643,14 +643,15 @@ static void interrupted_run_leaves(void **state)
 	struct rig_queue *q = &rig->q[0];
 	struct dummy_desc flagged = { .flags = htole16(DUMMY_DESC_F_EVENT) };
 	const struct chip_ops *ops = rig->chip->ops;
+	const struct chip_pace pace = { .interrupt = &interrupt_word };
 
 	(void)state;
 	rig->on_raise = interrupt_run;
 	put_desc(rig, q, 0, &flagged);
 	put_desc(rig, q, 1, &nop);
 	submit(q, 0);
-	assert_int_equal(ops->queue_run(q->queue, 8, &interrupt_word), 1);
-	assert_int_equal(ops->queue_run(q->queue, 8, &interrupt_word), 0);
+	assert_int_equal(ops->queue_run(q->queue, 8, &pace), 1);
+	assert_int_equal(ops->queue_run(q->queue, 8, &pace), 0);
 	assert_true(ops->queue_has_work(q->queue));
 	assert_int_equal(rig_run(q, 8), 1);
 	rig_destroy(rig);
