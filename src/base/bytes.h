@@ -47,6 +47,14 @@ static inline void bytes_put_le32(void *p, uint32_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
+static inline uint32_t bytes_get_be32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be32toh(v);
+}
+
 static inline void bytes_put_be32(void *p, uint32_t v)
 {
 	v = htobe32(v);

@@ -40,6 +40,22 @@ struct wait_thread {
 int wait_thread_start(struct wait_thread *t, void *(*run)(void *arg), void *arg);
 void wait_thread_join(struct wait_thread *t);
 
+/*
+ * A word that is 0 in a process that was forked after the last call of
+ * wait_life_begin(), whichever way it was forked; else the number given there.
+ * Where the kernel does not help (before Linux 4.14), the word is right at each
+ * call of this, but not for who looks at it again by the pointer.
+ */
+const _Atomic uint32_t *wait_life_word(void);
+
+/*
+ * Begins a life under @number, not 0.  In a child several threads may find the
+ * word 0 at once: exactly one of them gets true from wait_life_claim(), sets
+ * things up and calls this; the others wait in it and get false.
+ */
+bool wait_life_claim(void);
+void wait_life_begin(uint32_t number);
+
 /* Processor and NUMA node the caller runs on now; -1 where unknown. */
 int wait_current_node(void);
 

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The WarpDrive authors */
-/* The pure functions of base, and park and wake. */
+/* The pure functions of base, park and wake, and what a fork does to a process's life. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/barrier.h"
 #include "base/bytes.h"
@@ -106,6 +116,117 @@ static void the_lock_lets_one_in(void **state)
 	assert_int_equal(nr_locked, 3 * LOCK_ROUNDS);
 }
 
+/* ------------------------------------------------ a process's life */
+
+struct life_thread {
+	bool is_first;
+	uint32_t life;
+};
+
+static void *begin_life(void *arg)
+{
+	struct life_thread *t = arg;
+
+	t->is_first = wait_life_claim();
+	if (t->is_first)
+		wait_life_begin(7);
+	t->life = wd_load_acquire(wait_life_word());
+	return NULL;
+}
+
+/* In a child: the word is 0, whichever way it is looked at, and one thread begins anew. */
+static int live_anew(const _Atomic uint32_t *seen)
+{
+	struct life_thread t[3];
+	pthread_t thread[3];
+	int i, nr_first = 0;
+
+	if ((seen && *seen) || *wait_life_word())
+		return 1;
+	for (i = 0; i < 3; i++)
+		if (pthread_create(&thread[i], NULL, begin_life, &t[i]))
+			return 1;
+	for (i = 0; i < 3; i++) {
+		pthread_join(thread[i], NULL);
+		nr_first += t[i].is_first;
+		if (t[i].life != 7)
+			return 1;
+	}
+	return nr_first != 1;
+}
+
+static int wait_for_child(pid_t pid)
+{
+	int status;
+
+	return pid < 0 || waitpid(pid, &status, 0) != pid || status;
+}
+
+static void a_child_has_another_life(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	assert_true(wait_life_claim());
+	wait_life_begin(3);
+	assert_int_equal(*wait_life_word(), 3);
+	assert_false(wait_life_claim());
+	pid = fork();
+	if (!pid) {
+		const _Atomic uint32_t *life = wait_life_word();
+		int failed = live_anew(life);
+
+		/* And its child once more. */
+		pid = failed ? -1 : fork();
+		if (!pid)
+			_exit(live_anew(life));
+		_exit(wait_for_child(pid));
+	}
+	assert_ok(wait_for_child(pid));
+	assert_int_equal(*wait_life_word(), 3);
+}
+
+/* A kernel before 4.14, as far as madvise() goes. */
+static int refuse_wipe_on_fork(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MADV_WIPEONFORK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = 6, .filter = filter };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+
+/* Before anything has asked for the word: what the kernel says to that is kept. */
+static void without_the_kernels_help_it_is_told_by_its_id(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (!pid) {
+		if (refuse_wipe_on_fork())
+			_exit(77);
+		if (!wait_life_claim())
+			_exit(1);
+		wait_life_begin(3);
+		pid = fork();
+		if (!pid)
+			_exit(live_anew(NULL));
+		_exit(wait_for_child(pid) || *wait_life_word() != 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +234,8 @@ int main(void)
 		cmocka_unit_test(bytes_have_an_order),
 		cmocka_unit_test(who_parks_is_woken),
 		cmocka_unit_test(the_lock_lets_one_in),
+		cmocka_unit_test(without_the_kernels_help_it_is_told_by_its_id),
+		cmocka_unit_test(a_child_has_another_life),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
