@@ -36,7 +36,7 @@ static int feed(struct wd_comp *comp, struct wd_comp_io *io, enum wd_comp_flush 
 		is_more = io->consumed < io->src_len;
 		io->src = (const char *)io->src + io->consumed;
 		io->src_len -= io->consumed;
-		switch (io->status) {
+		switch (io->head.status) {
 		case WD_STATUS_OK: /* output that just filled the room may not be all */
 			is_more = is_more || io->produced == sizeof(out);
 			break;
@@ -48,7 +48,7 @@ static int feed(struct wd_comp *comp, struct wd_comp_io *io, enum wd_comp_flush 
 				return complain("something follows the compressed data");
 			break;
 		default:
-			return complain(wd_status_text(io->status));
+			return complain(wd_status_text(io->head.status));
 		}
 	} while (is_more);
 	return 0;
@@ -66,7 +66,7 @@ static int pump(struct wd_comp *comp)
 		if (feed(comp, &io, feof(stdin) ? WD_COMP_FINISH : WD_COMP_NO_FLUSH))
 			return 1;
 	}
-	if (io.status != WD_STATUS_STREAM_END)
+	if (io.head.status != WD_STATUS_STREAM_END)
 		return complain("the input was cut short");
 	return fflush(stdout) ? complain("cannot write") : 0;
 }

@@ -104,8 +104,8 @@ static enum comp_end fail_call(struct comp_job *job, int err)
 static enum comp_end fail_status(struct comp_job *job, const struct wd_comp_io *io)
 {
 	progress_wipe(&job->source->progress);
-	tool_say(job->source->name, "%s: %s", wd_device_name(io->device_id),
-		 wd_status_text(io->status));
+	tool_say(job->source->name, "%s: %s", wd_device_name(io->head.device_id),
+		 wd_status_text(io->head.status));
 	return COMP_END_FAILED;
 }
 
@@ -171,12 +171,12 @@ static void count(struct comp_job *job, const struct wd_comp_io *io)
 	struct comp_tally *tally = job->tally;
 
 	tally->consumed += io->consumed;
-	tally->requests += io->requests;
-	tally->retries += io->retries;
-	tally->bounced_bytes += io->bounced_bytes;
+	tally->requests += io->head.requests;
+	tally->retries += io->head.retries;
+	tally->bounced_bytes += io->head.bounced_bytes;
 	/* A call may find its answer without asking the device, which then is nobody. */
-	if (io->requests) {
-		tally->device_id = io->device_id;
+	if (io->head.requests) {
+		tally->device_id = io->head.device_id;
 		tally->level = io->level;
 	}
 	progress_update(&job->source->progress, tally->consumed);
@@ -197,7 +197,7 @@ static enum comp_end compress_piece(struct comp_job *job, size_t len)
 	if (err)
 		return fail_call(job, err);
 	count(job, &io);
-	if (io.status != WD_STATUS_OK)
+	if (io.head.status != WD_STATUS_OK)
 		return fail_status(job, &io);
 	return write_out(job, io.produced);
 }
@@ -423,7 +423,7 @@ static enum comp_end decompress_members(struct comp_job *job)
 		if (end != COMP_END_DONE)
 			return end;
 		is_idle = io.consumed == 0 && io.produced == 0;
-		switch (io.status) {
+		switch (io.head.status) {
 		case WD_STATUS_STREAM_END:
 			if (is_between && is_idle)
 				return check_trailing(job);

@@ -40,6 +40,8 @@ void device_info_print_flags(FILE *to, const struct wd_device_info *info)
 	} names[] = {
 		{ WD_CAPA_F_SVA, "sva" },
 		{ WD_CAPA_F_LEVELS, "levels" },
+		{ WD_CAPA_F_SHARE, "share" },
+		{ WD_CAPA_F_HERE, "here" },
 	};
 	const char *before = "";
 

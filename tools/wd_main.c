@@ -10,10 +10,7 @@
 #include "wd_tool.h"
 
 static const struct tool_cmd *const commands[] = {
-	&cmd_list,
-	&cmd_show,
-	&cmd_compress,
-	&cmd_decompress,
+	&cmd_list, &cmd_show, &cmd_explain, &cmd_stats, &cmd_compress, &cmd_decompress, &cmd_config,
 };
 
 #define COMMANDS_NR (sizeof(commands) / sizeof(commands[0]))

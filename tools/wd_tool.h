@@ -23,8 +23,11 @@ struct tool_cmd {
 
 extern const struct tool_cmd cmd_list;
 extern const struct tool_cmd cmd_show;
+extern const struct tool_cmd cmd_explain;
+extern const struct tool_cmd cmd_stats;
 extern const struct tool_cmd cmd_compress;
 extern const struct tool_cmd cmd_decompress;
+extern const struct tool_cmd cmd_config;
 
 /* Writes "wd: SUBJECT: text" to standard error; a NULL subject is left out. */
 void tool_say(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -4,14 +4,17 @@
  * Compression: deflate in its three wrappings.  Three ways to use it:
  *
  *  - wd_comp_compress() and wd_comp_decompress(): one call, any size;
- *  - a session (wd_comp_open): a queue of its own, whole blocks with
- *    wd_comp_block() or a stream in pieces with wd_comp_stream();
+ *  - a session (wd_comp_open): whole blocks with wd_comp_block() or a stream in
+ *    pieces with wd_comp_stream(), waited for; or many blocks at a time with
+ *    wd_comp_submit() and wd_comp_poll();
  *  - struct wd_comp_req through wd_send() and wd_recv(): what the device sees.
  */
 #ifndef WD_COMP_H
 #define WD_COMP_H
 
 #include <sys/uio.h>
+#include <wd/io.h>
+#include <wd/sched.h>
 #include <wd/wd.h>
 
 #ifdef __cplusplus
@@ -83,24 +86,53 @@ WD_API int wd_comp_decompress(enum wd_comp_format format, const void *src, size_
 /* ------------------------------------------------------------- sessions */
 
 /*
- * A session: a queue of its own; one thread at a time uses it.  Beside the queue
- * it takes 2 KiB, and from its first stream (or block above 8 MB) on 64 KiB more
- * to decompress, 320 KiB more to compress.
+ * A session: one thread at a time uses it.  Its requests go where its scheduler
+ * says (wd/sched.h); when a device fails, what it was given is done again on
+ * another, and only an inflate stream cannot go on there.  Beside its part of a
+ * queue a session takes 4 KiB; from its first stream (or block above 8 MB) on 64
+ * KiB more to decompress, 320 KiB more to compress; from its first wd_comp_submit()
+ * on 2 KiB for each operation that it can have in flight.
+ *
+ * A child process that goes on with a session has queues of its own from its
+ * first call on; what the parent had in flight is not the child's.
  *
  * After -ETIMEDOUT the request is still the device's, and so are the buffers of
  * that call, until a later call of the session returns anything else or the
  * session is closed.  After any other return they are the caller's.
  */
 struct wd_comp;
+struct wd_comp_io;
+
+/*
+ * Compressing: each output is decompressed again and compared with the input
+ * before it is handed out; what differs is done again elsewhere.  Another device
+ * checks where there is one.
+ */
+#define WD_COMP_OPT_VERIFY (1u << 0)
+/* Fresh pages of large outputs are made ready in bulk: wd_mem_populate(). */
+#define WD_COMP_OPT_POPULATE (1u << 1)
+
+#define WD_COMP_DEPTH_DEFAULT 64
+#define WD_COMP_DEPTH_MAX     4096
 
 struct wd_comp_opts {
-	uint32_t size;	      /* sizeof(struct wd_comp_opts) */
-	uint32_t op;	      /* WD_OP_COMPRESS or WD_OP_DECOMPRESS */
-	uint32_t format;      /* enum wd_comp_format */
-	int32_t level;	      /* compress: 1 to 9 or enum wd_comp_level */
-	uint32_t window_bits; /* compress: 12 to 15, 0 for 15 */
-	int32_t timeout_ms;   /* of each wait for the device; 0: WD_TIMEOUT_DEFAULT_MS */
-	const char *device;   /* a device's name, or NULL for any; copied */
+	uint32_t size;		/* sizeof(struct wd_comp_opts) */
+	uint32_t op;		/* WD_OP_COMPRESS or WD_OP_DECOMPRESS */
+	uint32_t format;	/* enum wd_comp_format */
+	int32_t level;		/* compress: 1 to 9 or enum wd_comp_level */
+	uint32_t window_bits;	/* compress: 12 to 15, 0 for 15 */
+	int32_t timeout_ms;	/* of each wait for the device; 0: WD_TIMEOUT_DEFAULT_MS */
+	const char *device;	/* the only device to use, or NULL for any; copied */
+	struct wd_sched *sched; /* NULL: the process's */
+	uint32_t flags;		/* WD_COMP_OPT_* */
+	uint32_t depth;		/* most operations in flight, 0: WD_COMP_DEPTH_DEFAULT */
+	/*
+	 * Called for each submitted operation that ended, by wd_comp_poll() and
+	 * wd_comp_wait() in their thread; may submit others.  NULL: these two hand
+	 * them out.
+	 */
+	void (*done)(void *arg, struct wd_comp_io *io);
+	void *arg; /* for done */
 };
 
 /**
@@ -123,24 +155,20 @@ WD_API void wd_comp_close(struct wd_comp *comp);
 
 /* One call's input, output and result.  The buffers stay the caller's. */
 struct wd_comp_io {
+	struct wd_io head;
 	const void *src;
 	size_t src_len;
 	void *dst;
 	size_t dst_len;
-	/* results, written whenever the call returns 0 */
+	/* results, written when the operation ends without error */
 	size_t consumed; /* bytes of src used */
 	size_t produced; /* bytes of dst written */
-	uint32_t status; /* enum wd_status */
 	/*
 	 * compress: least level that served it; less than asked where a stream or
 	 * a small window cannot, 0 where the device does not tell levels apart
 	 */
 	uint32_t level;
-	uint32_t device_id; /* who served it: wd_device_name() */
-	uint32_t requests;  /* requests it took */
-	uint32_t retries;   /* of these, handed over again */
 	uint32_t reserved;
-	uint64_t bounced_bytes; /* copied because the device could not reach them in place */
 };
 
 /**
@@ -148,7 +176,7 @@ struct wd_comp_io {
  * @comp: a session without a stream under way
  * @io: buffers and results
  *
- * io->status is OK when all was done; OUTPUT_FULL when dst is too small: nothing
+ * io->head.status is OK when all was done; OUTPUT_FULL when dst is too small: nothing
  * is kept, the caller tries again with more room (compress: consumed and produced
  * are 0; decompress: produced says how far it came); BAD_DATA, BAD_CHECKSUM: the
  * input is corrupt or cut short.  Input cut short whose output fills dst exactly
@@ -158,7 +186,7 @@ struct wd_comp_io {
  * follows is not looked at.  Any size; above 8 MB it is done as a stream, and
  * io->level says when the level was lowered for that.
  *
- * Return: 0 (see io->status), -EINVAL, -EBUSY (a stream is under way),
+ * Return: 0 (see io->head.status), -EINVAL, -EBUSY (a stream is under way),
  * -EOPNOTSUPP (the device cannot do this), -ENODEV, -EIO, -ENOMEM, -ETIMEDOUT.
  */
 WD_API int wd_comp_block(struct wd_comp *comp, struct wd_comp_io *io);
@@ -193,7 +221,7 @@ enum wd_comp_flush {
  *	input was cut short
  *
  * The first call begins a stream.  Each call takes what it can of src and gives
- * what there is room for in dst.  io->status is:
+ * what there is room for in dst.  io->head.status is:
  *  OK          all of src was taken: give more input;
  *  OUTPUT_FULL dst was filled and there may be more to give: call again with
  *              room, what is left of src, and the same flush;
@@ -210,10 +238,110 @@ enum wd_comp_flush {
  * Large pieces of src and dst are used in place; a few hundred bytes of room per
  * call work, at a price.  Two SYNC_FLUSH without input between them write once.
  *
- * Return: 0 (see io->status), -EINVAL, -EOPNOTSUPP (the device cannot do this),
+ * Return: 0 (see io->head.status), -EINVAL, -EOPNOTSUPP (the device cannot do this),
  * -ENODEV, -EIO, -ENOMEM, -ETIMEDOUT.
  */
 WD_API int wd_comp_stream(struct wd_comp *comp, struct wd_comp_io *io, enum wd_comp_flush flush);
+
+/* ------------------------------------------------------------- in flight */
+
+/**
+ * wd_comp_submit() - begin to compress or decompress one whole buffer
+ * @comp: a session without a stream under way
+ * @io: buffers and results; it and its buffers are the session's until it is
+ *	handed out, or done was called for it
+ *
+ * As wd_comp_block() but does not wait.  What that would do in pieces (above 8
+ * MB) is done in pieces here too, one operation at a time.
+ *
+ * Return: 0, -EAGAIN (as many in flight as the session or its queues take: poll),
+ * -EINVAL, -EBUSY (a stream is under way), -ENODEV, -ENOMEM.  After an error @io
+ * is the caller's.
+ */
+WD_API int wd_comp_submit(struct wd_comp *comp, struct wd_comp_io *io);
+
+/**
+ * wd_comp_submit_burst() - begin several, with one doorbell per queue
+ * @comp: a session without a stream under way
+ * @ios: the operations
+ * @nr: how many
+ *
+ * Return: how many of the first were taken, or as wd_comp_submit() when not one was.
+ */
+WD_API int wd_comp_submit_burst(struct wd_comp *comp, struct wd_comp_io *const *ios,
+				unsigned int nr);
+
+/**
+ * wd_comp_submit_stream() - begin the next piece of a stream
+ * @comp: a session with nothing else in flight
+ * @io: buffers and results, as for wd_comp_submit()
+ * @flush: as wd_comp_stream()
+ *
+ * As wd_comp_stream() but does not wait.  One piece at a time.
+ *
+ * Return: 0, -EAGAIN (something is in flight), -EINVAL, -ENODEV, -ENOMEM.
+ */
+WD_API int wd_comp_submit_stream(struct wd_comp *comp, struct wd_comp_io *io,
+				 enum wd_comp_flush flush);
+
+/**
+ * wd_comp_poll() - take operations that ended
+ * @comp: a session
+ * @ret_ios: room for @nr, or NULL in a session with a done function
+ * @nr: how many at most
+ *
+ * Never blocks.  Where the device is inside this process it may do a request or
+ * so of the session's, none that takes long.  Operations end in any order.
+ *
+ * Return: how many were handed out or done called for, or -EINVAL.
+ */
+WD_API int wd_comp_poll(struct wd_comp *comp, struct wd_comp_io **ret_ios, unsigned int nr);
+
+/**
+ * wd_comp_wait() - the same, but waits for the first
+ * @comp: a session
+ * @ret_ios: as for wd_comp_poll()
+ * @nr: how many at most
+ * @timeout_ms: longest wait, as exact as that of wd_recv_sync(); 0: the session's
+ *
+ * Return: as wd_comp_poll(); 0 at once when nothing is in flight; -ETIMEDOUT: all
+ * stays as it was.
+ */
+WD_API int wd_comp_wait(struct wd_comp *comp, struct wd_comp_io **ret_ios, unsigned int nr,
+			int timeout_ms);
+
+/**
+ * wd_comp_fd() - a descriptor that tells when to poll a session
+ * @comp: a session
+ *
+ * Readable when an operation may have ended since wd_comp_poll() last found none.
+ * Made by the first call, the library's until the session is closed; from then on
+ * a thread of the library works on the session's requests to devices inside this
+ * process.  Otherwise as wd_queue_fd().
+ *
+ * Return: the descriptor, or as wd_queue_fd().
+ */
+WD_API int wd_comp_fd(struct wd_comp *comp);
+
+/**
+ * wd_comp_cancel() - give up all that is in flight
+ * @comp: a session
+ *
+ * What was finished is finished; the rest ends with WD_STATUS_CANCELLED, and is
+ * handed out by poll like any other.  On return the device touches none of their
+ * buffers.  Lasts at most as long as the request being worked on.
+ *
+ * Return: how many were given up, or -EINVAL.
+ */
+WD_API int wd_comp_cancel(struct wd_comp *comp);
+
+/**
+ * wd_comp_in_flight() - operations submitted and not yet handed out
+ * @comp: a session
+ *
+ * Return: a count.
+ */
+WD_API unsigned int wd_comp_in_flight(const struct wd_comp *comp);
 
 /**
  * wd_comp_reset() - drop the stream under way; the next call begins a new one

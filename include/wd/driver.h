@@ -10,13 +10,14 @@
 #ifndef WD_DRIVER_H
 #define WD_DRIVER_H
 
+#include <errno.h>
 #include <wd/wd.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define WD_DRIVER_ABI 1 /* changes with anything in this file */
+#define WD_DRIVER_ABI 2 /* changes with anything in this file */
 
 #define WD_REGION_MMIO 0 /* device registers, doorbells among them */
 #define WD_REGION_DUS  1 /* memory shared with the device: rings, status words */
@@ -25,6 +26,45 @@ extern "C" {
 struct wd_region {
 	void *addr; /* NULL: the device has no such region */
 	size_t bytes;
+};
+
+#define WD_MAP_READ  (1u << 0) /* the device reads it */
+#define WD_MAP_WRITE (1u << 1) /* the device writes it */
+
+/* A piece of a request's memory as the device sees it, from map to unmap; zeroed: none. */
+struct wd_mapping {
+	uint64_t addr; /* for the descriptor */
+	void *ptr;     /* the caller's */
+	size_t bytes;
+	void *bounce;	    /* a copy in its place, or NULL: used where it lies */
+	uint32_t direction; /* WD_MAP_* */
+	uint32_t slot;	    /* the library's */
+};
+
+struct wd_port;
+
+/*
+ * Memory of a device that does not take any pointer (no WD_CAPA_F_SVA).  Called
+ * by the queue's driver, under the same thread rule as its operations.  What is
+ * still mapped when the driver is closed ends with the queue.
+ */
+struct wd_port_memory {
+	/* Memory that both sides reach, zeroed, on a page boundary; NULL when there is none. */
+	void *(*alloc)(struct wd_port *port, size_t bytes, uint64_t *ret_addr);
+	void (*free)(struct wd_port *port, void *ptr, size_t bytes);
+	/*
+	 * Makes memory of a request reachable: where it lies if it was shared that
+	 * way, else by a copy, which for WRITE alone begins with anything.  Returns
+	 * 0, -EAGAIN (no room for the copy until others were unmapped), -ENOMEM
+	 * (never).  For drivers: wd_map().
+	 */
+	int (*map)(struct wd_port *port, void *ptr, size_t bytes, uint32_t direction,
+		   struct wd_mapping *ret_mapping);
+	/*
+	 * Ends that; the first @written bytes are what the device wrote, and are
+	 * copied back.  For drivers: wd_unmap(), wd_unmap_unsent().
+	 */
+	void (*unmap)(struct wd_port *port, struct wd_mapping *mapping, size_t written);
 };
 
 /*
@@ -40,7 +80,55 @@ struct wd_port {
 	void *ring_arg;
 	/* The device's own commands (its ioctls).  Returns 0 or a negative errno. */
 	int (*control)(struct wd_port *port, unsigned long cmd, void *param);
+	const struct wd_port_memory *memory; /* NULL: the device takes any pointer */
 };
+
+/*
+ * For drivers whose port has memory.  All that a request has mapped is in one
+ * place per slot: a mapping that is zeroed, or of no bytes, holds nothing.
+ */
+static inline int wd_map(struct wd_port *port, const void *ptr, size_t bytes, uint32_t direction,
+			 struct wd_mapping *mapping)
+{
+	mapping->bytes = 0;
+	mapping->addr = (uintptr_t)ptr;
+	if (!bytes)
+		return 0;
+	return port->memory->map(port, (void *)(uintptr_t)ptr, bytes, direction, mapping);
+}
+
+/* When a request came back, or never will (@written 0): adds what was copied for it. */
+static inline void wd_unmap(struct wd_port *port, struct wd_req *req, struct wd_mapping *mapping,
+			    size_t written)
+{
+	if (!mapping->bytes)
+		return;
+	if (written > mapping->bytes)
+		written = mapping->bytes;
+	if (mapping->bounce && mapping->direction & WD_MAP_READ)
+		req->bounced_bytes += mapping->bytes;
+	if (mapping->bounce && mapping->direction & WD_MAP_WRITE)
+		req->bounced_bytes += written;
+	port->memory->unmap(port, mapping, written);
+	mapping->bytes = 0;
+}
+
+/* When a request is not sent after all. */
+static inline void wd_unmap_unsent(struct wd_port *port, struct wd_mapping *mapping)
+{
+	if (mapping->bytes)
+		port->memory->unmap(port, mapping, 0);
+	mapping->bytes = 0;
+}
+
+/*
+ * What send says of a first request that could not be mapped: with nothing in
+ * flight, waiting for room would be for ever.
+ */
+static inline int wd_map_error(int err, int has_in_flight)
+{
+	return err == -EAGAIN && !has_in_flight ? -ENOMEM : err;
+}
 
 /* A doorbell: a plain store to a register, or the same value to the hook. */
 struct wd_doorbell {
@@ -71,8 +159,9 @@ struct wd_driver {
 	void (*close)(void *queue);
 	/*
 	 * Takes up to @nr requests and returns how many; -EAGAIN when full,
-	 * -EINVAL or -EOPNOTSUPP for the first request, -ENODEV when the device
-	 * is gone.  Sets their status to PENDING, retries and bounced_bytes to 0.
+	 * -EINVAL, -EOPNOTSUPP or -ENOMEM for the first request, -ENODEV when the
+	 * device is gone.  Sets their status to PENDING, retries and bounced_bytes
+	 * to 0.  Nothing stays mapped of a request that is not taken.
 	 * Publishes unless the last one taken says WD_REQ_F_MORE; a full queue is
 	 * published always.
 	 */
@@ -82,7 +171,8 @@ struct wd_driver {
 	/*
 	 * Takes up to @nr finished requests and returns how many; -ENODEV when none
 	 * is left and the device is gone or answers nonsense: the queue is then
-	 * stopped, and abandon hands out the rest.
+	 * stopped, and abandon hands out the rest.  bounced_bytes is now what was
+	 * copied for a request, there and back.
 	 */
 	int (*recv)(void *queue, struct wd_req **ret_reqs, unsigned int nr);
 	/*
@@ -93,7 +183,7 @@ struct wd_driver {
 	void (*arm)(void *queue);
 	/*
 	 * After the device was stopped: hands out what never came back, as
-	 * DEVICE_GONE, up to @nr.  Returns a count.
+	 * DEVICE_GONE, up to @nr; nothing is copied back.  Returns a count.
 	 */
 	int (*abandon)(void *queue, struct wd_req **ret_reqs, unsigned int nr);
 };

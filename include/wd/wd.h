@@ -55,6 +55,7 @@ enum wd_status {
 	WD_STATUS_STATE_LOST = 8,   /* the device no longer knows this stream */
 	WD_STATUS_DEVICE_ERROR = 9, /* the device failed, or answered nonsense */
 	WD_STATUS_DEVICE_GONE = 10, /* the device went away; the request was not done */
+	WD_STATUS_CANCELLED = 11,   /* given up by the caller; the request was not done */
 };
 
 #define WD_REQ_F_MORE \
@@ -78,6 +79,8 @@ struct wd_req {
 #define WD_CAPA_F_SVA	    (1u << 0) /* the device must take any pointer as it is */
 #define WD_CAPA_F_NUMA_NODE (1u << 1) /* numa_node is set: near that node, not near the caller */
 #define WD_CAPA_F_LEVELS    (1u << 2) /* the device must tell compression levels apart */
+#define WD_CAPA_F_SHARE	    (1u << 3) /* the device must use shared memory in place: wd/mem.h */
+#define WD_CAPA_F_HERE	    (1u << 4) /* the work must be done in this process, at once */
 
 /* What a queue must be able to do, and what the caller wishes of it. */
 struct wd_capa {
@@ -91,6 +94,11 @@ struct wd_capa {
 };
 
 #define WD_QUEUE_F_SHARED (1u << 0) /* any thread may use it at any time; costs a lock */
+/*
+ * A device inside this process works on it only in the thread that receives or
+ * waits; its workers, if there are any, leave it alone.
+ */
+#define WD_QUEUE_F_NEAR (1u << 1)
 
 /*
  * A queue, allocated by the caller: zero it, set size, capa and what else is
@@ -187,7 +195,9 @@ WD_API int wd_recv_burst(struct wd_queue *q, struct wd_req **ret_reqs, unsigned 
  * @ret_req: the pointer that was sent
  *
  * Does the work itself where the device is inside this process and nobody else
- * is at it, else spins briefly, then sleeps until the device reports.
+ * is at it, else spins briefly, then sleeps until the device reports.  A request
+ * begun in time is done to its end, so that a wait without workers may last one
+ * request longer than it should; with workers, long ones are theirs.
  *
  * Return: 0, -ENODEV as wd_recv(), -ETIMEDOUT: the request stays the device's,
  * -EAGAIN at once when nothing is in flight.
@@ -201,6 +211,24 @@ WD_API int wd_recv_sync(struct wd_queue *q, struct wd_req **ret_req);
  * Return: 0, or -ENODEV.
  */
 WD_API int wd_flush(struct wd_queue *q);
+
+/**
+ * wd_queue_fd() - a descriptor that tells when to look at a queue
+ * @q: a queue
+ *
+ * For poll(), select() and epoll: readable when something finished (or the
+ * device is gone) since wd_recv() last found nothing; writable unless wd_send()
+ * found the queue full and nothing was received since.  A queue has one, made by
+ * the first call, the library's until the queue is released: it is not read,
+ * written or closed by the caller.  From then on a device inside this process
+ * works on the queue in a thread of its own, which is started if there is none.
+ * Should the descriptor be closed behind the library's back, the next call makes
+ * another.
+ *
+ * Return: the descriptor (close-on-exec), -EINVAL, -EOPNOTSUPP, -ENOMEM, -EMFILE,
+ * -ENODEV, -EAGAIN (no thread could be started).
+ */
+WD_API int wd_queue_fd(struct wd_queue *q);
 
 /* One device, as found.  wd_list_devices() fills the first size bytes. */
 struct wd_device_info {
@@ -217,7 +245,7 @@ struct wd_device_info {
 	uint32_t isolated;   /* not 0: out of use after errors */
 	uint32_t throughput; /* class 1 to 99, 10 is average, more is better */
 	uint32_t latency;    /* class 1 to 99, 10 is average, less is better */
-	uint64_t requests;   /* served for this process by queues already released */
+	uint64_t requests;   /* received by this process, as in wd/stats.h */
 	uint64_t errors;     /* of those, how many ended in an error status */
 };
 
@@ -253,6 +281,27 @@ WD_API const char *wd_status_text(uint32_t status);
  * Return: a constant string, never NULL.
  */
 WD_API const char *wd_error_text(int err);
+
+/**
+ * wd_init() - keep the library up
+ *
+ * Not needed: the first call that wants a device does the same.  While more
+ * wd_init() than wd_fini() were called, devices stay known and idle queues and
+ * workers stay ready.
+ *
+ * Thread rule: any thread.
+ * Return: 0, or why devices could not be looked for (see wd_set_log()).
+ */
+WD_API int wd_init(void);
+
+/**
+ * wd_fini() - the counterpart of wd_init()
+ *
+ * With the last one, and no queue or session open, threads end and all memory is
+ * given back; the next use begins anew and reads the configuration again.  Else
+ * that happens when the library is unloaded.
+ */
+WD_API void wd_fini(void);
 
 /**
  * wd_version() - version of the library in use

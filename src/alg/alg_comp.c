@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alg/probe.h"
 #include "base/wait.h"
 
 #define WINDOW_BITS_MIN 12
@@ -56,81 +57,24 @@ size_t comp_header_build(const struct wd_comp *c, uint8_t *buf)
 	return 0;
 }
 
-enum header_result comp_header_feed(struct wd_comp *c, const uint8_t *src, size_t len,
-				    size_t *ret_used)
+enum header_result comp_header_feed(struct wd_comp *c, struct header_parser *parser,
+				    const uint8_t *src, size_t len, size_t *ret_used)
 {
-	enum header_result result = header_parser_feed(&c->parser, src, len, ret_used);
+	enum header_result result = header_parser_feed(parser, src, len, ret_used);
 
 	if (result == HEADER_DONE && !c->has_got_header && c->format == WD_COMP_GZIP) {
 		/* Names are mostly short or none, and this is on the way of every block. */
-		memcpy(&c->got_header, &c->parser.said,
-		       offsetof(struct wd_comp_gzip_header, name) + c->parser.name_len + 1);
+		memcpy(&c->got_header, &parser->said,
+		       offsetof(struct wd_comp_gzip_header, name) + parser->name_len + 1);
 		c->has_got_header = true;
 	}
 	return result;
 }
 
-void comp_input_begin(struct wd_comp *c)
+void comp_input_begin(struct comp_op *op)
 {
-	c->has_got_header = false;
-	header_parser_init(&c->parser, c->format);
-}
-
-void comp_io_begin(struct wd_comp_io *io)
-{
-	io->consumed = 0;
-	io->produced = 0;
-	io->status = WD_STATUS_OK;
-	io->level = 0;
-	io->device_id = 0;
-	io->requests = 0;
-	io->retries = 0;
-	io->reserved = 0;
-	io->bounced_bytes = 0;
-}
-
-/* Levels by how hard they try; 0, where a device does not tell, is the least promise. */
-static uint32_t level_rank(uint32_t level)
-{
-	if (level == WD_COMP_LEVEL_DEFAULT)
-		return 0;
-	return level == WD_COMP_LEVEL_FASTEST ? 1 : level + 1;
-}
-
-void comp_req_fill(struct wd_comp *c, const void *src, size_t src_len, void *dst, size_t dst_len,
-		   struct wd_comp_state *state)
-{
-	struct wd_comp_req *req = &c->req;
-
-	memset(req, 0, sizeof(*req));
-	req->head.op = c->op;
-	req->format = c->format;
-	req->level = c->level;
-	req->window_bits = c->window_bits;
-	req->src = src_len > 0 ? src : c->small;
-	req->src_len = src_len;
-	req->dst = dst;
-	req->dst_len = dst_len;
-	req->state = state;
-}
-
-int comp_req_run(struct wd_comp *c, struct wd_comp_io *io)
-{
-	struct wd_comp_req *req = &c->req;
-	int ret = alg_session_run(&c->session, &req->head);
-
-	if (ret != 0)
-		return ret;
-	/* What a device says of itself is not to be believed. */
-	if (req->consumed > req->src_len || req->produced > req->dst_len)
-		return -EIO;
-	if (io->requests == 0 || level_rank(req->level) < level_rank(io->level))
-		io->level = req->level;
-	io->device_id = req->head.device_id;
-	io->requests++;
-	io->retries += req->head.retries;
-	io->bounced_bytes += req->head.bounced_bytes;
-	return 0;
+	op->c->has_got_header = false;
+	header_parser_init(&op->parser, op->c->format);
 }
 
 static int check_opts(const struct wd_comp_opts *opts)
@@ -148,30 +92,54 @@ static int check_opts(const struct wd_comp_opts *opts)
 	if (opts->window_bits != 0 &&
 	    (opts->window_bits < WINDOW_BITS_MIN || opts->window_bits > WINDOW_BITS_MAX))
 		return -EINVAL;
+	if ((opts->flags & ~(WD_COMP_OPT_VERIFY | WD_COMP_OPT_POPULATE)) != 0 ||
+	    opts->depth > WD_COMP_DEPTH_MAX)
+		return -EINVAL;
 	return opts->timeout_ms < 0 ? -EINVAL : 0;
+}
+
+static void comp_fini(struct wd_comp *c)
+{
+	uint32_t i;
+
+	if (c->session.sched != NULL)
+		comp_stream_abandon(c);
+	/* First the queues: until they are released a device may write to the rest. */
+	alg_session_close(&c->session);
+	comp_stream_fini(&c->stream);
+	comp_verify_fini(&c->own);
+	for (i = 0; c->ops != NULL && i < c->depth; i++)
+		comp_verify_fini(&c->ops[i]);
+	free(c->ops);
 }
 
 /* Fills a zeroed @c. */
 static int comp_init(struct wd_comp *c, const struct wd_comp_opts *opts)
 {
-	struct wd_capa capa = { .op = opts->op };
+	struct wd_capa capa = { .alg = format_algs[opts->format], .op = opts->op };
+	int ret;
 
 	c->op = opts->op;
 	c->format = opts->format;
+	c->depth = opts->depth != 0 ? opts->depth : WD_COMP_DEPTH_DEFAULT;
+	c->flags = opts->flags;
+	c->done = opts->done;
+	c->arg = opts->arg;
 	if (opts->op == WD_OP_COMPRESS) {
 		c->level = opts->level;
 		c->window_bits = opts->window_bits != 0 ? opts->window_bits : WINDOW_BITS_MAX;
+	} else {
+		c->flags &= ~WD_COMP_OPT_VERIFY;
 	}
-	capa.alg = format_algs[opts->format];
-	return alg_session_open(&c->session, &capa, opts->device, opts->timeout_ms);
-}
-
-static void comp_fini(struct wd_comp *c)
-{
-	comp_stream_abandon(c);
-	/* First the queue: until it is released the device may write to the rest. */
-	alg_session_close(&c->session);
-	comp_stream_fini(&c->stream);
+	ret = alg_session_open(&c->session, opts->sched, &capa, opts->device, opts->timeout_ms,
+			       alg_probe);
+	if (ret == 0 && (c->flags & WD_COMP_OPT_VERIFY) != 0) {
+		capa.op = WD_OP_DECOMPRESS;
+		ret = alg_session_open_check(&c->session, &capa);
+		if (ret != 0)
+			comp_fini(c);
+	}
+	return ret;
 }
 
 int wd_comp_open(const struct wd_comp_opts *opts, struct wd_comp **ret_comp)
@@ -226,9 +194,9 @@ static int comp_init_in_turn(struct wd_comp *c, const struct wd_comp_opts *opts)
 
 static int one_shot_errno(const struct wd_comp_io *io)
 {
-	if (io->status == WD_STATUS_OUTPUT_FULL)
+	if (io->head.status == WD_STATUS_OUTPUT_FULL)
 		return -ENOSPC;
-	return io->status == WD_STATUS_OK && io->consumed == io->src_len ? 0 : -EBADMSG;
+	return io->head.status == WD_STATUS_OK && io->consumed == io->src_len ? 0 : -EBADMSG;
 }
 
 /* One block by a session on the stack, which has no buffers unless it needs pieces. */

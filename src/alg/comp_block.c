@@ -15,209 +15,263 @@
  */
 #define INFLATE_ONE_MAX (WD_COMP_PIECE_MAX / 4)
 
+enum comp_block_at {
+	AT_BEGIN,  /* of a stream or gzip member */
+	AT_ANSWER, /* of one request for all of it */
+	AT_TURN,   /* of the stream's way, which is another's now */
+	AT_PIECES, /* the stream's way */
+	AT_END,	   /* of a stream or member */
+};
+
+/* ---------------------------------------------------------------- compress */
+
 /* A compress that does not fit leaves nothing. */
 static int compress_full(struct wd_comp_io *io)
 {
 	io->consumed = 0;
 	io->produced = 0;
-	io->status = WD_STATUS_OUTPUT_FULL;
+	io->head.status = WD_STATUS_OUTPUT_FULL;
 	return 0;
 }
 
-/* The one answer of a stateless compress request: all of @n, or not enough room. */
-static int compress_answer(struct wd_comp *c, struct wd_comp_io *io, size_t n)
+static int compress_done(struct comp_op *op)
 {
-	if (c->req.head.status == WD_STATUS_OUTPUT_FULL)
+	op->io->head.status = WD_STATUS_OK;
+	op->c->has_set_header = false;
+	return 0;
+}
+
+/* The one answer of a stateless compress request: all of the input, or not enough room. */
+static int compress_absorb(struct comp_op *op)
+{
+	struct wd_comp_io *io = op->io;
+
+	if (op->at == AT_PIECES)
+		return comp_deflate_absorb(op);
+	op->at = AT_END;
+	if (op->req.head.status == WD_STATUS_OUTPUT_FULL)
 		return compress_full(io);
-	if ((c->req.head.status != WD_STATUS_OK && c->req.head.status != WD_STATUS_STREAM_END) ||
-	    c->req.consumed != n)
-		return -EIO;
-	io->consumed = n;
-	io->produced += c->req.produced;
-	io->status = WD_STATUS_OK;
-	c->has_set_header = false;
-	return 0;
+	if ((op->req.head.status != WD_STATUS_OK && op->req.head.status != WD_STATUS_STREAM_END) ||
+	    op->req.consumed != op->req.src_len)
+		return ALG_REDO;
+	io->consumed = op->req.consumed;
+	io->produced += op->req.produced;
+	return compress_done(op);
 }
 
-static int compress_pieces(struct wd_comp *c, struct wd_comp_io *io)
+/* In pieces, over the stream that the session is not using; else ALG_WAIT. */
+static int begin_pieces(struct comp_op *op)
 {
-	int ret = comp_stream_begin(c);
+	int ret = comp_is_under_way(op->c) ? ALG_WAIT : comp_stream_begin(op);
 
 	if (ret != 0)
 		return ret;
-	c->stream.phase = COMP_BODY;
-	ret = comp_stream_deflate(c, io, WD_COMP_FINISH);
-	c->stream.phase = COMP_IDLE;
-	if (ret != 0)
-		return ret;
-	if (io->status != WD_STATUS_STREAM_END)
-		return compress_full(io);
-	io->status = WD_STATUS_OK;
-	c->has_set_header = false;
+	op->at = AT_PIECES;
+	op->flush = WD_COMP_FINISH;
+	op->c->stream.is_block = true;
+	op->c->stream.phase = COMP_BODY;
 	return 0;
 }
 
-static int compress_block(struct wd_comp *c, struct wd_comp_io *io)
+static int compress_pieces(struct comp_op *op)
 {
-	size_t header = comp_header_build(c, c->small);
-	size_t room;
+	int ret = comp_deflate_advance(op);
+
+	if (ret != 0)
+		return ret;
+	if (op->io->head.status != WD_STATUS_STREAM_END)
+		return compress_full(op->io);
+	return compress_done(op);
+}
+
+static int compress_advance(struct comp_op *op)
+{
+	struct wd_comp_io *io = op->io;
+	size_t header, room;
 	int ret;
 
+	if (op->at == AT_END)
+		return 0;
+	if (op->at == AT_PIECES)
+		return compress_pieces(op);
+	header = comp_header_build(op->c, op->small);
 	/* Deflate data is never empty. */
 	if (io->dst_len <= header)
 		return compress_full(io);
 	if (header > 0)
-		memcpy(io->dst, c->small, header);
+		memcpy(io->dst, op->small, header);
 	io->produced = header;
-	if (io->src_len > COMP_REQUEST_MAX)
-		return compress_pieces(c, io);
+	if (io->src_len > COMP_REQUEST_MAX) {
+		ret = begin_pieces(op);
+		return ret != 0 ? ret : compress_pieces(op);
+	}
 	room = comp_dst_left(io);
-	comp_req_fill(c, io->src, io->src_len, comp_dst_at(io),
+	comp_req_fill(op, io->src, io->src_len, comp_dst_at(io),
 		      room < WD_COMP_PIECE_MAX ? room : WD_COMP_PIECE_MAX, NULL);
-	ret = comp_req_run(c, io);
-	if (ret != 0)
-		return ret;
-	return compress_answer(c, io, io->src_len);
+	op->at = AT_ANSWER;
+	return ALG_NEXT;
 }
 
-static int inflate_pieces(struct wd_comp *c, struct wd_comp_io *io)
-{
-	int ret = comp_stream_begin(c);
+/* ---------------------------------------------------------------- decompress */
 
-	if (ret != 0)
-		return ret;
-	c->stream.is_block = true;
-	c->stream.members = 1; /* the header was read by the caller */
-	c->stream.phase = COMP_BODY;
-	ret = comp_stream_inflate(c, io, WD_COMP_FINISH);
-	c->stream.phase = COMP_IDLE;
-	if (ret == 0 && io->status == WD_STATUS_STREAM_END)
-		io->status = WD_STATUS_OK;
+static int inflate_pieces(struct comp_op *op)
+{
+	int ret = comp_inflate_advance(op);
+
+	if (ret == 0 && op->io->head.status == WD_STATUS_STREAM_END)
+		op->io->head.status = WD_STATUS_OK;
+	return ret;
+}
+
+static int begin_inflate_pieces(struct comp_op *op)
+{
+	int ret = begin_pieces(op);
+
+	if (ret == 0)
+		op->c->stream.members = 1; /* the header was read here */
+	else
+		op->at = AT_TURN;
 	return ret;
 }
 
 /*
  * Takes the answer of a stateless inflate.  Without room the output went to
- * c->small, just to learn that there is none.
+ * op->small, just to learn that there is none.
  */
-static void inflate_answer(struct wd_comp *c, struct wd_comp_io *io, bool is_no_room)
+static void inflate_answer(struct comp_op *op)
 {
-	io->status = c->req.head.status;
-	if (io->status == WD_STATUS_STREAM_END)
-		io->status = WD_STATUS_OK;
-	if (is_no_room && c->req.produced > 0) {
-		if (io->status == WD_STATUS_OK)
-			io->status = WD_STATUS_OUTPUT_FULL;
+	struct wd_comp_io *io = op->io;
+
+	io->head.status = op->req.head.status;
+	if (io->head.status == WD_STATUS_STREAM_END)
+		io->head.status = WD_STATUS_OK;
+	if (op->is_no_room && op->req.produced > 0) {
+		if (io->head.status == WD_STATUS_OK)
+			io->head.status = WD_STATUS_OUTPUT_FULL;
 		return;
 	}
-	io->consumed += c->req.consumed;
-	io->produced += c->req.produced;
+	io->consumed += op->req.consumed;
+	io->produced += op->req.produced;
+}
+
+static int decompress_absorb(struct comp_op *op)
+{
+	if (op->at == AT_PIECES)
+		return comp_inflate_absorb(op);
+	if (op->is_clamped && op->req.head.status == WD_STATUS_OUTPUT_FULL)
+		return begin_inflate_pieces(op);
+	inflate_answer(op);
+	op->at = AT_END;
+	return 0;
 }
 
 /*
- * One stream or member after its header.  Returns 1 when the rest was done in
- * pieces, members behind it included, else 0; or a negative errno.
+ * One stream or member after its header: ALG_NEXT with one request for all of
+ * it, or 0: it is over, or goes on in pieces, members behind it included.
  */
-static int inflate_one(struct wd_comp *c, struct wd_comp_io *io)
+static int inflate_one(struct comp_op *op)
 {
+	struct wd_comp_io *io = op->io;
 	size_t left = comp_src_left(io);
 	size_t room = comp_dst_left(io);
-	bool is_clamped = room > WD_COMP_PIECE_MAX;
-	int ret;
 
+	op->is_clamped = room > WD_COMP_PIECE_MAX;
+	op->is_no_room = room == 0;
 	if (left == 0) {
-		io->status = WD_STATUS_BAD_DATA;
+		io->head.status = WD_STATUS_BAD_DATA;
+		op->at = AT_END;
 		return 0;
 	}
-	if (left > WD_COMP_PIECE_MAX || (is_clamped && left > INFLATE_ONE_MAX))
-		goto in_pieces;
-	if (is_clamped)
+	if (left > WD_COMP_PIECE_MAX || (op->is_clamped && left > INFLATE_ONE_MAX))
+		return begin_inflate_pieces(op);
+	if (op->is_clamped)
 		room = WD_COMP_PIECE_MAX;
-	comp_req_fill(c, comp_src_at(io), left, room > 0 ? comp_dst_at(io) : c->small,
+	comp_req_fill(op, comp_src_at(io), left, room > 0 ? comp_dst_at(io) : op->small,
 		      room > 0 ? room : COMP_ROOM_MIN, NULL);
-	ret = comp_req_run(c, io);
-	if (ret != 0)
-		return ret;
-	if (is_clamped && c->req.head.status == WD_STATUS_OUTPUT_FULL)
-		goto in_pieces;
-	inflate_answer(c, io, room == 0);
-	return 0;
-
-in_pieces:
-	ret = inflate_pieces(c, io);
-	return ret != 0 ? ret : 1;
+	op->at = AT_ANSWER;
+	return ALG_NEXT;
 }
 
 /* Whether another gzip member begins here; in a block all bytes are in sight. */
-static bool is_member(const struct wd_comp *c, const struct wd_comp_io *io)
+static bool is_member(const struct comp_op *op)
 {
-	const uint8_t *src = comp_src_at(io);
+	const uint8_t *src = comp_src_at(op->io);
 
-	return c->format == WD_COMP_GZIP && comp_src_left(io) >= 2 && src[0] == GZIP_ID1 &&
+	return op->c->format == WD_COMP_GZIP && comp_src_left(op->io) >= 2 && src[0] == GZIP_ID1 &&
 	       src[1] == GZIP_ID2;
 }
 
-static int decompress_block(struct wd_comp *c, struct wd_comp_io *io)
+/* Reads a member's header.  False when it is none, and the operation over. */
+static bool read_header(struct comp_op *op)
 {
+	struct wd_comp_io *io = op->io;
 	size_t used = 0;
+	enum header_result result;
+
+	result = comp_header_feed(op->c, &op->parser, comp_src_at(io), comp_src_left(io), &used);
+	io->consumed += used;
+	if (result == HEADER_DONE)
+		return true;
+	io->head.status = WD_STATUS_BAD_DATA;
+	op->at = AT_END;
+	return false;
+}
+
+static int decompress_advance(struct comp_op *op)
+{
+	struct wd_comp_io *io = op->io;
 	int ret;
 
-	comp_input_begin(c);
 	if (io->src_len == 0) {
-		io->status = WD_STATUS_BAD_DATA;
+		io->head.status = WD_STATUS_BAD_DATA;
 		return 0;
 	}
 	for (;;) {
-		enum header_result result;
-
-		result = comp_header_feed(c, comp_src_at(io), comp_src_left(io), &used);
-		io->consumed += used;
-		if (result != HEADER_DONE) {
-			io->status = WD_STATUS_BAD_DATA;
-			return 0;
+		if (op->at == AT_TURN) {
+			ret = begin_inflate_pieces(op);
+			if (ret != 0)
+				return ret;
 		}
-		ret = inflate_one(c, io);
+		if (op->at == AT_PIECES)
+			return inflate_pieces(op);
+		if (op->at == AT_END) {
+			if (io->head.status != WD_STATUS_OK || !is_member(op))
+				return 0;
+			header_parser_init(&op->parser, op->c->format);
+			op->at = AT_BEGIN;
+		}
+		if (!read_header(op))
+			continue;
+		ret = inflate_one(op);
 		if (ret != 0)
-			return ret < 0 ? ret : 0;
-		if (io->status != WD_STATUS_OK || !is_member(c, io))
-			return 0;
-		header_parser_init(&c->parser, c->format);
+			return ret;
 	}
 }
 
-/* What block calls check and prepare alike. */
-static int block_enter(struct wd_comp *c, struct wd_comp_io *io)
+int comp_block_restart(struct comp_op *op)
 {
-	comp_io_begin(io);
-	if (comp_is_under_way(c))
-		return -EBUSY;
-	c->stream.phase = COMP_IDLE;
-	return alg_session_settle(&c->session);
+	op->io->consumed = 0;
+	op->io->produced = 0;
+	op->io->head.status = WD_STATUS_OK;
+	op->at = AT_BEGIN;
+	comp_input_begin(op);
+	return op->advance(op);
 }
 
-int wd_comp_block(struct wd_comp *comp, struct wd_comp_io *io)
+void comp_op_set_block(struct comp_op *op)
 {
-	int ret;
-
-	if (comp == NULL || io == NULL)
-		return -EINVAL;
-	if ((io->src == NULL && io->src_len > 0) || (io->dst == NULL && io->dst_len > 0))
-		return -EINVAL;
-	ret = block_enter(comp, io);
-	if (ret != 0)
-		return ret;
-	if (comp->op == WD_OP_COMPRESS)
-		return compress_block(comp, io);
-	return decompress_block(comp, io);
+	op->at = AT_BEGIN;
+	if (op->c->op == WD_OP_COMPRESS) {
+		op->advance = compress_advance;
+		op->absorb = compress_absorb;
+		return;
+	}
+	comp_input_begin(op);
+	op->advance = decompress_advance;
+	op->absorb = decompress_absorb;
 }
 
-/* A place in scattered memory; offset is less than iov->iov_len while nr is not 0. */
-struct iov_place {
-	const struct iovec *iov;
-	unsigned int nr;
-	size_t offset;
-	size_t left; /* bytes from here to the end */
-};
+/* ---------------------------------------------------------------- scattered */
 
 /* Passes over @n bytes, which there are, and over empty elements. */
 static void place_advance(struct iov_place *p, size_t n)
@@ -272,82 +326,130 @@ static void place_write(struct iov_place *p, const uint8_t *bytes, size_t n)
 	}
 }
 
-/* Makes c->req scattered; @src and @dst are not empty. */
-static void sgl_req_fill(struct wd_comp *c, const struct iov_place *src,
+/* Makes op->req scattered; source and destination are not empty. */
+static void sgl_req_fill(struct comp_op *op, const struct iov_place *src,
 			 const struct iov_place *dst)
 {
-	comp_req_fill(c, src->iov, src->left, (void *)(uintptr_t)dst->iov, dst->left, NULL);
-	c->req.flags = WD_COMP_F_SGL;
-	c->req.src_nr = src->nr;
-	c->req.src_offset = src->offset;
-	c->req.dst_nr = dst->nr;
-	c->req.dst_offset = dst->offset;
+	comp_req_fill(op, src->iov, src->left, (void *)(uintptr_t)dst->iov, dst->left, NULL);
+	op->req.flags = WD_COMP_F_SGL;
+	op->req.src_nr = src->nr;
+	op->req.src_offset = src->offset;
+	op->req.dst_nr = dst->nr;
+	op->req.dst_offset = dst->offset;
 }
 
-static int compress_sgl(struct wd_comp *c, struct wd_comp_io *io, struct iov_place *src,
-			struct iov_place *dst)
+static int compress_sgl_absorb(struct comp_op *op)
 {
-	size_t header = comp_header_build(c, c->small);
-	int ret;
-
-	if (dst->left <= header)
-		return compress_full(io);
-	place_write(dst, c->small, header);
-	io->produced = header;
 	/* A list of nothing is no list: what little comes of it is spread by hand. */
-	if (src->left == 0)
-		comp_req_fill(c, NULL, 0, c->small, COMP_ROOM_MIN, NULL);
-	else
-		sgl_req_fill(c, src, dst);
-	ret = comp_req_run(c, io);
-	if (ret != 0)
-		return ret;
-	if (src->left == 0 && c->req.head.status == WD_STATUS_OK) {
-		if (c->req.produced > dst->left)
-			return compress_full(io);
-		place_write(dst, c->small, c->req.produced);
+	if (op->src.left == 0 && op->req.head.status == WD_STATUS_OK) {
+		if (op->req.produced > op->dst.left) {
+			op->at = AT_END;
+			return compress_full(op->io);
+		}
+		place_write(&op->dst, op->small, op->req.produced);
 	}
-	return compress_answer(c, io, src->left);
+	return compress_absorb(op);
 }
 
-static int decompress_sgl(struct wd_comp *c, struct wd_comp_io *io, struct iov_place *src,
-			  struct iov_place *dst)
+static int compress_sgl_advance(struct comp_op *op)
 {
-	struct iov_place room = *dst;
-	enum header_result result = HEADER_MORE;
-	int ret;
+	size_t header;
 
-	comp_input_begin(c);
+	if (op->at == AT_END)
+		return 0;
+	header = comp_header_build(op->c, op->small);
+	if (op->dst.left <= header)
+		return compress_full(op->io);
+	place_write(&op->dst, op->small, header);
+	op->io->produced = header;
+	if (op->src.left == 0)
+		comp_req_fill(op, NULL, 0, op->small, COMP_ROOM_MIN, NULL);
+	else
+		sgl_req_fill(op, &op->src, &op->dst);
+	op->at = AT_ANSWER;
+	return ALG_NEXT;
+}
+
+static int decompress_sgl_advance(struct comp_op *op)
+{
+	struct iov_place *src = &op->src, room = op->dst;
+	enum header_result result = HEADER_MORE;
+
+	if (op->at == AT_END)
+		return 0;
 	while (result == HEADER_MORE && src->left > 0) {
 		uint8_t *at = NULL;
 		size_t run = place_run(src, &at);
 		size_t used;
 
-		result = comp_header_feed(c, at, run, &used);
-		io->consumed += used;
+		result = comp_header_feed(op->c, &op->parser, at, run, &used);
+		op->io->consumed += used;
 		place_advance(src, used);
 	}
 	if (result != HEADER_DONE || src->left == 0) {
-		io->status = WD_STATUS_BAD_DATA;
+		op->io->head.status = WD_STATUS_BAD_DATA;
 		return 0;
 	}
-	if (dst->left == 0) {
-		c->small_iov = (struct iovec){ .iov_base = c->small, .iov_len = COMP_ROOM_MIN };
-		room = (struct iov_place){ .iov = &c->small_iov, .nr = 1, .left = COMP_ROOM_MIN };
+	op->is_clamped = false;
+	op->is_no_room = room.left == 0;
+	if (op->is_no_room) {
+		op->small_iov = (struct iovec){ .iov_base = op->small, .iov_len = COMP_ROOM_MIN };
+		room = (struct iov_place){ .iov = &op->small_iov, .nr = 1, .left = COMP_ROOM_MIN };
 	}
-	sgl_req_fill(c, src, &room);
-	ret = comp_req_run(c, io);
+	sgl_req_fill(op, src, &room);
+	op->at = AT_ANSWER;
+	return ALG_NEXT;
+}
+
+void comp_op_set_block_sgl(struct comp_op *op)
+{
+	op->at = AT_BEGIN;
+	if (op->c->op == WD_OP_COMPRESS) {
+		op->advance = compress_sgl_advance;
+		op->absorb = compress_sgl_absorb;
+		return;
+	}
+	comp_input_begin(op);
+	op->advance = decompress_sgl_advance;
+	op->absorb = decompress_absorb;
+}
+
+/* ---------------------------------------------------------------- calls */
+
+/* What calls for a block check and prepare alike. */
+static int block_enter(struct wd_comp *c)
+{
+	int ret = comp_enter(c);
+
+	if (ret == 0)
+		ret = comp_settle(c);
 	if (ret != 0)
 		return ret;
-	inflate_answer(c, io, dst->left == 0);
+	if (comp_is_under_way(c))
+		return -EBUSY;
+	if (c->stream.op == NULL)
+		c->stream.phase = COMP_IDLE;
 	return 0;
+}
+
+int wd_comp_block(struct wd_comp *comp, struct wd_comp_io *io)
+{
+	int ret;
+
+	if (comp == NULL || !comp_io_is_valid(io))
+		return -EINVAL;
+	ret = block_enter(comp);
+	if (ret != 0)
+		return ret;
+	comp_op_init(&comp->own, comp, io);
+	comp_op_set_block(&comp->own);
+	return comp_op_run(&comp->own);
 }
 
 int wd_comp_block_sgl(struct wd_comp *comp, const struct iovec *src, unsigned int src_nr,
 		      const struct iovec *dst, unsigned int dst_nr, struct wd_comp_io *io)
 {
-	struct iov_place from;
-	struct iov_place to;
+	struct iov_place from, to;
 	int ret;
 
 	if (comp == NULL || io == NULL)
@@ -356,10 +458,12 @@ int wd_comp_block_sgl(struct wd_comp *comp, const struct iovec *src, unsigned in
 	if (ret == 0)
 		ret = place_init(&to, dst, dst_nr);
 	if (ret == 0)
-		ret = block_enter(comp, io);
+		ret = block_enter(comp);
 	if (ret != 0)
 		return ret;
-	if (comp->op == WD_OP_COMPRESS)
-		return compress_sgl(comp, io, &from, &to);
-	return decompress_sgl(comp, io, &from, &to);
+	comp_op_init(&comp->own, comp, io);
+	comp->own.src = from;
+	comp->own.dst = to;
+	comp_op_set_block_sgl(&comp->own);
+	return comp_op_run(&comp->own);
 }

@@ -21,7 +21,7 @@ static int inflate_over(struct comp_stream *s, struct wd_comp_io *io, uint32_t s
 	s->phase = COMP_FAILED;
 	s->failed_ret = 0;
 	s->failed_status = status;
-	io->status = status;
+	io->head.status = status;
 	return 0;
 }
 
@@ -29,8 +29,10 @@ static int inflate_over(struct comp_stream *s, struct wd_comp_io *io, uint32_t s
  * Whether what follows a member begins like another; in a stream one byte is
  * enough to go and see, in a block there is no more to come.
  */
-static bool is_next_member(const struct wd_comp *c, const struct wd_comp_io *io)
+static bool is_next_member(const struct comp_op *op)
 {
+	const struct wd_comp *c = op->c;
+	const struct wd_comp_io *io = op->io;
 	size_t left = comp_src_left(io);
 	const uint8_t *src;
 
@@ -42,15 +44,18 @@ static bool is_next_member(const struct wd_comp *c, const struct wd_comp_io *io)
 	return src[0] == GZIP_ID1 && src[1] == GZIP_ID2;
 }
 
-/* Reads on in a header.  Returns true when the call is done; io->status says how. */
-static bool inflate_header(struct wd_comp *c, struct wd_comp_io *io, enum wd_comp_flush flush)
+/* Reads on in a header.  Returns true when the call is done; status says how. */
+static bool inflate_header(struct comp_op *op)
 {
+	struct wd_comp *c = op->c;
 	struct comp_stream *s = &c->stream;
+	struct wd_comp_io *io = op->io;
 	size_t left = comp_src_left(io);
 	size_t used = 0;
 	enum header_result result;
 
-	result = comp_header_feed(c, left > 0 ? comp_src_at(io) : c->small, left, &used);
+	result = comp_header_feed(c, &s->parser, left > 0 ? comp_src_at(io) : op->small, left,
+				  &used);
 	io->consumed += used;
 	if (result == HEADER_DONE) {
 		comp_state_begin(s);
@@ -59,110 +64,124 @@ static bool inflate_header(struct wd_comp *c, struct wd_comp_io *io, enum wd_com
 		s->phase = COMP_BODY;
 		return false;
 	}
-	if (result == HEADER_BAD && s->members > 0 && header_parser_is_no_gzip(&c->parser)) {
+	if (result == HEADER_BAD && s->members > 0 && header_parser_is_no_gzip(&s->parser)) {
 		s->phase = COMP_END;
-		io->status = WD_STATUS_STREAM_END;
-	} else if (result == HEADER_BAD || flush == WD_COMP_FINISH) {
+		io->head.status = WD_STATUS_STREAM_END;
+	} else if (result == HEADER_BAD || op->flush == WD_COMP_FINISH) {
 		inflate_over(s, io, WD_STATUS_BAD_DATA);
 	} else {
-		io->status = WD_STATUS_OK;
+		io->head.status = WD_STATUS_OK;
 	}
 	return true;
 }
 
-static int inflate_piece(struct wd_comp *c, struct wd_comp_io *io)
+static int inflate_fill(struct comp_op *op)
 {
-	struct comp_stream *s = &c->stream;
-	size_t left = comp_src_left(io);
-	size_t room = comp_dst_left(io);
-	bool is_direct = room >= COMP_ROOM_MIN;
-	int ret;
+	size_t left = base_min_u64(comp_src_left(op->io), WD_COMP_PIECE_MAX);
+	size_t room = base_min_u64(comp_dst_left(op->io), WD_COMP_PIECE_MAX);
 
-	if (left > WD_COMP_PIECE_MAX)
-		left = WD_COMP_PIECE_MAX;
-	if (room > WD_COMP_PIECE_MAX)
-		room = WD_COMP_PIECE_MAX;
-	if (!is_direct)
-		room = COMP_ROOM_MIN;
-	comp_req_fill(c, left > 0 ? comp_src_at(io) : NULL, left,
-		      is_direct ? comp_dst_at(io) : c->small, room, &s->state);
-	ret = comp_req_run(c, io);
-	if (ret != 0)
-		return ret;
-	io->consumed += c->req.consumed;
-	if (is_direct) {
-		io->produced += c->req.produced;
+	op->piece_is_direct = room >= COMP_ROOM_MIN;
+	comp_req_fill(op, left > 0 ? comp_src_at(op->io) : NULL, left,
+		      op->piece_is_direct ? comp_dst_at(op->io) : op->c->stream.small,
+		      op->piece_is_direct ? room : COMP_ROOM_MIN, &op->c->stream.state);
+	return ALG_NEXT;
+}
+
+int comp_inflate_absorb(struct comp_op *op)
+{
+	const struct wd_comp_req *req = &op->req;
+	struct comp_stream *s = &op->c->stream;
+
+	op->io->consumed += req->consumed;
+	if (op->piece_is_direct) {
+		op->io->produced += req->produced;
 	} else {
-		s->pending_at = c->small;
-		s->pending = c->req.produced;
+		s->pending_at = s->small;
+		s->pending = req->produced;
 	}
-	s->is_more = c->req.head.status == WD_STATUS_OUTPUT_FULL || c->req.produced == room;
-	switch (c->req.head.status) {
+	s->is_more = req->head.status == WD_STATUS_OUTPUT_FULL || req->produced == req->dst_len;
+	switch (req->head.status) {
 	case WD_STATUS_STREAM_END:
 		s->phase = COMP_END;
 		return 0;
 	case WD_STATUS_BAD_DATA:
 	case WD_STATUS_BAD_CHECKSUM:
-		return inflate_over(s, io, c->req.head.status);
+		return inflate_over(s, op->io, req->head.status);
 	default:
 		/* Room and input, or output held back, and yet nothing done: it would go on for ever. */
-		if (c->req.consumed == 0 && c->req.produced == 0 && (left > 0 || s->is_more))
+		if (req->consumed == 0 && req->produced == 0 && (req->src_len > 0 || s->is_more))
 			return -EIO;
 		return 0;
 	}
 }
 
-/* Goes on in deflate data.  Returns 1 when the call is done, 0 to go on, or a negative errno. */
-static int inflate_body(struct wd_comp *c, struct wd_comp_io *io, enum wd_comp_flush flush)
+/*
+ * The device knows a stream that was begun, and no other can go on with it.  A
+ * block can be begun again.
+ */
+int comp_inflate_redo(struct comp_op *op)
 {
-	struct comp_stream *s = &c->stream;
-	size_t left = comp_src_left(io);
+	struct comp_stream *s = &op->c->stream;
 	int ret;
 
-	if (left == 0 && !s->is_more) {
-		io->status = WD_STATUS_OK;
-		if (flush == WD_COMP_FINISH)
-			inflate_over(s, io, WD_STATUS_BAD_DATA);
-		return 1;
+	if (!op->state_kept.begun) {
+		comp_state_begin(s);
+		op->job.only = 0;
+		return 0;
 	}
-	if (comp_dst_left(io) == 0 && io->produced > 0 && left > PROBE_BYTES && !s->is_block) {
-		io->status = WD_STATUS_OUTPUT_FULL;
-		return 1;
-	}
-	ret = inflate_piece(c, io);
-	if (ret != 0)
-		return ret;
-	return s->phase == COMP_FAILED;
+	if (!s->is_block)
+		return -EIO;
+	s->phase = COMP_IDLE;
+	ret = comp_block_restart(op);
+	op->job.only = 0;
+	return ret == ALG_NEXT ? 0 : ret < 0 ? ret : -EIO;
 }
 
-int comp_stream_inflate(struct wd_comp *c, struct wd_comp_io *io, enum wd_comp_flush flush)
+/* Goes on in deflate data: ALG_NEXT with a piece, or 0 with status when the call is done. */
+static int inflate_body(struct comp_op *op)
 {
-	struct comp_stream *s = &c->stream;
-	int ret;
+	struct comp_stream *s = &op->c->stream;
+	struct wd_comp_io *io = op->io;
+	size_t left = comp_src_left(io);
+
+	if (left == 0 && !s->is_more) {
+		io->head.status = WD_STATUS_OK;
+		if (op->flush == WD_COMP_FINISH)
+			inflate_over(s, io, WD_STATUS_BAD_DATA);
+		return 0;
+	}
+	if (comp_dst_left(io) == 0 && io->produced > 0 && left > PROBE_BYTES && !s->is_block) {
+		io->head.status = WD_STATUS_OUTPUT_FULL;
+		return 0;
+	}
+	return inflate_fill(op);
+}
+
+int comp_inflate_advance(struct comp_op *op)
+{
+	struct comp_stream *s = &op->c->stream;
+	struct wd_comp_io *io = op->io;
 
 	for (;;) {
+		if (s->phase == COMP_FAILED)
+			return 0;
 		if (!comp_stream_drain(s, io)) {
-			io->status = WD_STATUS_OUTPUT_FULL;
+			io->head.status = WD_STATUS_OUTPUT_FULL;
 			return 0;
 		}
 		switch (s->phase) {
 		case COMP_HEADER:
-			if (inflate_header(c, io, flush))
+			if (inflate_header(op))
 				return 0;
 			break;
 		case COMP_BODY:
-			ret = inflate_body(c, io, flush);
-			if (ret < 0)
-				return comp_stream_fail(s, ret);
-			if (ret > 0)
-				return 0;
-			break;
+			return inflate_body(op);
 		default:
-			if (!is_next_member(c, io)) {
-				io->status = WD_STATUS_STREAM_END;
+			if (!is_next_member(op)) {
+				io->head.status = WD_STATUS_STREAM_END;
 				return 0;
 			}
-			header_parser_init(&c->parser, c->format);
+			header_parser_init(&s->parser, op->c->format);
 			s->phase = COMP_HEADER;
 			break;
 		}

@@ -7,7 +7,9 @@
 
 #include "base/compiler.h"
 #include "base/wait.h"
+#include "core/counters.h"
 #include "core/device.h"
+#include "core/lane.h"
 
 #define DISTANCE_UNKNOWN 1 /* between the same node (0) and another one (2) */
 #define DISTANCE_OTHER	 2
@@ -30,7 +32,7 @@ static bool has_alg(const char *algs, const char *alg)
 static bool device_suits(const struct wd_device *d, const struct wd_capa *capa, const char *name)
 {
 	const struct wd_device_info *info = &d->info;
-	uint32_t features = WD_CAPA_F_SVA | WD_CAPA_F_LEVELS;
+	uint32_t features = WD_CAPA_F_SVA | WD_CAPA_F_LEVELS | WD_CAPA_F_SHARE | WD_CAPA_F_HERE;
 
 	return d->driver && !info->isolated && (!*name || !strcmp(name, info->name)) &&
 	       has_alg(info->algs, capa->alg) && !(capa->flags & features & ~info->flags) &&
@@ -87,6 +89,62 @@ int device_choose(const struct wd_capa *capa, const char *name, struct wd_device
 	return 0;
 }
 
+/* Nearest first, and as discovered where that is the same. */
+static void insert_device(struct lane_device *devices, int *nr, int max,
+			  const struct lane_device *found, int *distances, int found_distance)
+{
+	int i = *nr < max ? *nr : max;
+
+	if (i == max && (max == 0 || distances[max - 1] <= found_distance))
+		return;
+	if (i == max)
+		i--;
+	else
+		++*nr;
+	for (; i > 0 && distances[i - 1] > found_distance; i--) {
+		devices[i] = devices[i - 1];
+		distances[i] = distances[i - 1];
+	}
+	devices[i] = *found;
+	distances[i] = found_distance;
+}
+
+int lane_find_devices(const struct wd_capa *capa, const char *name, struct lane_device *ret_devices,
+		      unsigned int nr)
+{
+	int node = capa->flags & WD_CAPA_F_NUMA_NODE ? capa->numa_node : wait_current_node();
+	int distances[LANE_DEVICES_MAX];
+	struct wd_device *d;
+	int n = 0;
+	int err = registry_lock();
+
+	if (err)
+		return err;
+	nr = nr < LANE_DEVICES_MAX ? nr : LANE_DEVICES_MAX;
+	if (!name || !*name)
+		name = registry_config()->device;
+	for (d = registry_devices(); d; d = d->next) {
+		int free_queues = nr_free_queues(d);
+		struct lane_device found = {
+			.id = d->info.id,
+			.flags = d->info.flags,
+			.is_here = d->info.flags & WD_CAPA_F_HERE,
+			.is_in_process = d->host->backend->run,
+			.is_near = distance(d, node) != DISTANCE_OTHER,
+			.throughput = d->info.throughput,
+			.nr_queues = free_queues > 0 ? (uint32_t)free_queues : 0,
+		};
+
+		if (!device_suits(d, capa, name))
+			continue;
+		memcpy(found.name, d->info.name, sizeof(found.name));
+		found.has_workers = found.is_in_process && registry_config()->embed_workers;
+		insert_device(ret_devices, &n, (int)nr, &found, distances, distance(d, node));
+	}
+	registry_unlock();
+	return n ? n : -ENODEV;
+}
+
 /* One element of the caller's array, whose size may be that of another release. */
 static struct wd_device_info *info_at(struct wd_device_info *infos, unsigned int i)
 {
@@ -111,9 +169,14 @@ int wd_list_devices(struct wd_device_info *infos, unsigned int nr)
 		return err;
 	for (d = registry_devices(); d; d = d->next, n++) {
 		struct wd_device_info info = d->info;
+		struct wd_counters counters;
+		uint32_t nr_open;
 
 		if ((unsigned int)n >= nr)
 			continue;
+		counters_read(registry_counters(), info.id, &counters, &nr_open);
+		info.requests = counters.received;
+		info.errors = counters.errors;
 		info.free_queues = nr_free_queues(d) > 0 ? nr_free_queues(d) : 0;
 		info.size = infos->size;
 		memcpy(info_at(infos, (unsigned int)n), &info,

@@ -29,6 +29,7 @@ const char *wd_status_text(uint32_t status)
 		[WD_STATUS_STATE_LOST] = "stream state lost by the device",
 		[WD_STATUS_DEVICE_ERROR] = "device error",
 		[WD_STATUS_DEVICE_GONE] = "device gone",
+		[WD_STATUS_CANCELLED] = "cancelled",
 	};
 
 	return status < BASE_ARRAY_SIZE(text) ? text[status] : "unknown status";
@@ -59,8 +60,16 @@ const char *wd_error_text(int err)
 		return "device did not answer in time";
 	case ENOMEM:
 		return "out of memory";
-	case EEXIST:
-		return "shared already with other bounds";
+	case EFAULT:
+		return "memory not mapped, or not accessible that way";
+	case ENOENT:
+		return "no such setting, file or directory";
+	case EMFILE:
+		return "out of file descriptors";
+	case ESRCH:
+		return "no such process, or it shows no counters";
+	case EACCES:
+		return "another user's, or not permitted";
 	default:
 		return "unknown error";
 	}

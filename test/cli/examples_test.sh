@@ -19,7 +19,7 @@ begin filters
 	random_sample 1500000
 	head -c 1000000 /dev/zero
 } >whole
-for filter in filter_queue stream_session; do
+for filter in epoll_session filter_queue stream_session; do
 	for size in 0 1 65535 65536 65537 262143 262144 262145 524288 5500000; do
 		head -c $size whole >plain
 		expect 0 "$under_test/$filter" <plain
@@ -62,3 +62,13 @@ expect 1 "$under_test/stream_session" -x </dev/null
 says "usage: stream_session"
 
 finish
+
+begin epoll_session
+# A pipe that pauses: the loop sleeps and goes on.
+{
+	cat ../filters/whole
+	sleep 0.2
+	cat ../filters/whole
+} | "$under_test/epoll_session" >packed || fail "epoll_session does not take a pipe"
+cat ../filters/whole ../filters/whole >twice
+gzip -dc <packed | cmp -s - twice || fail "gzip restores what came through a pipe differently"

@@ -36,7 +36,7 @@ static void blocks_of_every_kind(void **state)
 						       wd_comp_bound(formats[f], n), &io),
 						 WD_STATUS_OK);
 				assert_int_equal(io.consumed, n);
-				assert_string_not_equal(wd_device_name(io.device_id), "none");
+				assert_string_not_equal(wd_device_name(io.head.device_id), "none");
 				len = io.produced;
 				judge(formats[f], packed, len, src, n);
 				assert_int_equal(block(d, packed, len, back, n, &io), WD_STATUS_OK);
@@ -216,26 +216,26 @@ static void scattered_blocks(void **state)
 		size_t len;
 
 		assert_int_equal(wd_comp_block_sgl(c, src_iov, src_nr, dst_iov, dst_nr, &io), 0);
-		assert_int_equal(io.status, WD_STATUS_OK);
+		assert_int_equal(io.head.status, WD_STATUS_OK);
 		assert_int_equal(io.consumed, n);
 		len = io.produced;
 		judge(format, packed, len, src, n);
 		dst_nr = scatter(packed, len - 1, mean, dst_iov);
 		assert_int_equal(wd_comp_block_sgl(c, src_iov, src_nr, dst_iov, dst_nr, &io), 0);
-		assert_int_equal(io.status, WD_STATUS_OUTPUT_FULL);
+		assert_int_equal(io.head.status, WD_STATUS_OUTPUT_FULL);
 
 		len = zlib_pack(format, 6, src, n, 0, packed, ROOM_MAX);
 		src_nr = scatter(packed, len, mean, src_iov);
 		dst_nr = scatter(back, n, means[next_random() % NR(means)], dst_iov);
 		assert_int_equal(wd_comp_block_sgl(d, src_iov, src_nr, dst_iov, dst_nr, &io), 0);
-		assert_int_equal(io.status, WD_STATUS_OK);
+		assert_int_equal(io.head.status, WD_STATUS_OK);
 		assert_int_equal(io.consumed, len);
 		assert_int_equal(io.produced, n);
 		assert_true(memcmp(back, src, n) == 0);
 		src_nr = scatter(packed, len - 1, mean, src_iov);
 		dst_nr = scatter(back, n + 1, mean, dst_iov);
 		assert_int_equal(wd_comp_block_sgl(d, src_iov, src_nr, dst_iov, dst_nr, &io), 0);
-		assert_int_equal(io.status, WD_STATUS_BAD_DATA);
+		assert_int_equal(io.head.status, WD_STATUS_BAD_DATA);
 		wd_comp_close(d);
 		wd_comp_close(c);
 	}

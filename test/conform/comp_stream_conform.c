@@ -64,16 +64,17 @@ static size_t stream(struct wd_comp *c, const struct cut *cut, unsigned int flus
 			assert_int_equal(wd_comp_stream(c, &io, flush), 0);
 			assert_true(io.consumed <= io.src_len && io.produced <= io.dst_len);
 			assert_int_equal(dst[out + io.dst_len], 0xc3);
-			if (io.status == WD_STATUS_OK)
+			if (io.head.status == WD_STATUS_OK)
 				assert_int_equal(io.consumed, io.src_len);
-			if (io.status == WD_STATUS_OUTPUT_FULL)
+			if (io.head.status == WD_STATUS_OUTPUT_FULL)
 				assert_int_equal(io.produced, io.dst_len);
 			at += io.consumed;
 			run -= io.consumed;
 			out += io.produced;
-		} while (io.status == WD_STATUS_OUTPUT_FULL && out < room);
-	} while (io.status == WD_STATUS_OK || (io.status == WD_STATUS_STREAM_END && at < n));
-	*ret_status = io.status;
+		} while (io.head.status == WD_STATUS_OUTPUT_FULL && out < room);
+	} while (io.head.status == WD_STATUS_OK ||
+		 (io.head.status == WD_STATUS_STREAM_END && at < n));
+	*ret_status = io.head.status;
 	return out;
 }
 
@@ -343,7 +344,7 @@ static void larger_than_one_request(void **state)
 		}
 		assert_int_equal(block(c, src, n, dst, bound, &io), WD_STATUS_OK);
 		assert_int_equal(io.consumed, n);
-		assert_true(io.requests > 1);
+		assert_true(io.head.requests > 1);
 		if (k == 0)
 			assert_int_equal(io.produced, bound);
 		len = io.produced;

@@ -4,13 +4,28 @@
  * The founding queue calls over every device of this machine, with requests that
  * ask for nothing: the same program on each, whatever its driver and backend.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <wd/comp.h>
+#include <wd/memop.h>
 #include <wd/wd.h>
 
 #include "lib/t_assert.h"
@@ -282,6 +297,136 @@ static void threads_open_and_close_queues(void **state)
 	}
 }
 
+/* ------------------------------------------------ who works, and who only looks */
+
+#define LONG_BYTES ((size_t)128 << 20) /* some 30 ms, by the model's estimate */
+
+/* Memory that costs nothing to read: no page of it is there. */
+static const void *nothing_at_all(void)
+{
+	void *p = mmap(NULL, LONG_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		       0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int nr_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* No thread can be started from here on. */
+static int refuse_threads(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = 5, .filter = filter };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+
+/* Looks until it is there; returns 0, or 1 when that lasts for ever. */
+static int poll_for(struct wd_queue *q, struct wd_req *want)
+{
+	time_t deadline = time(NULL) + 60;
+	struct wd_req *back;
+	int err;
+
+	while ((err = wd_recv(q, &back)) == -EAGAIN && time(NULL) < deadline)
+		sched_yield();
+	return err || back != want || want->status;
+}
+
+static int look_at_long_work(bool can_start_threads)
+{
+	struct wd_queue q = { .size = sizeof(q), .capa = { .alg = "memop", .op = WD_OP_CRC32 } };
+	struct wd_memop_req req = { .head = { .op = WD_OP_CRC32 }, .src = nothing_at_all() };
+	int before;
+
+	setenv("WD_EMBED", "dummy", 1);
+	setenv("WD_EMBED_WORKERS", "0", 1);
+	if (!req.src || wd_request_queue(&q))
+		return 1;
+	if (!can_start_threads && refuse_threads())
+		return 0; /* not to be had here */
+	if (!can_start_threads && wd_queue_fd(&q) != -EAGAIN)
+		return 1;
+	/* What is short is done by who looks. */
+	before = nr_threads();
+	req.len = 4096;
+	if (wd_send(&q, &req.head) || poll_for(&q, &req.head) || nr_threads() != before)
+		return 1;
+	/* What is long is not, unless there is nobody else. */
+	req.len = LONG_BYTES;
+	if (wd_send(&q, &req.head) || poll_for(&q, &req.head) || req.done != LONG_BYTES ||
+	    nr_threads() != before + can_start_threads)
+		return 1;
+	/* And it goes on as before. */
+	req.len = 4096;
+	if (wd_send(&q, &req.head) || poll_for(&q, &req.head))
+		return 1;
+	wd_release_queue(&q);
+	return 0;
+}
+
+static void who_looks_does_nothing_long(void **state)
+{
+	int can;
+
+	(void)state;
+	for (can = 0; can <= 1; can++) {
+		int status;
+		pid_t pid;
+
+		/* Of a child, which has its own configuration and begins anew. */
+		fflush(NULL);
+		pid = fork();
+		if (!pid)
+			_exit(look_at_long_work(can));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
+/* Workers, if there are any, leave a near queue to its owner. */
+static void a_near_queue_is_its_owners(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < nr_devices; i++) {
+		char alg[sizeof(devices[i].algs)];
+		struct wd_queue far = wish(&devices[i], alg, 0), near = wish(&devices[i], alg, 0);
+		struct wd_req req[2] = { { 0 } }, *back;
+
+		near.flags = WD_QUEUE_F_NEAR;
+		assert_ok(wd_request_queue(&far));
+		assert_ok(wd_request_queue(&near));
+		assert_ok(wd_send(&near, &req[0]));
+		/* A worker that is at the far one comes by the near one, too, if it knows it. */
+		assert_ok(wd_send(&far, &req[1]));
+		assert_ok(wd_recv_sync(&far, &back));
+		assert_int_equal(req[0].status, WD_STATUS_PENDING);
+		assert_ok(wd_recv(&near, &back));
+		assert_ptr_equal(back, &req[0]);
+		wd_release_queue(&near);
+		wd_release_queue(&far);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +436,8 @@ int main(void)
 		cmocka_unit_test(released_with_work_in_flight),
 		cmocka_unit_test(a_shared_queue_serves_threads),
 		cmocka_unit_test(threads_open_and_close_queues),
+		cmocka_unit_test(who_looks_does_nothing_long),
+		cmocka_unit_test(a_near_queue_is_its_owners),
 	};
 
 	return cmocka_run_group_tests(tests, find_devices, NULL);

@@ -242,7 +242,7 @@ static void streams_given_up_harm_no_other(void **state)
 				  .dst = out + done,
 				  .dst_len = KIND_BYTES - done };
 	assert_ok(wd_comp_stream(slow, &io, WD_COMP_FINISH));
-	assert_int_equal(io.status, WD_STATUS_STREAM_END);
+	assert_int_equal(io.head.status, WD_STATUS_STREAM_END);
 	assert_int_equal(done + io.produced, kinds[0].len);
 	assert_memory_equal(out, kinds[0].data, kinds[0].len);
 	wd_comp_close(slow);

@@ -47,15 +47,15 @@ static size_t deflate_all(struct wd_comp *c, const uint8_t *src, size_t n, size_
 			io.src = src + at;
 			io.src_len -= io.consumed;
 			io.dst = packed + len;
-			if (io.status == WD_STATUS_STREAM_END) {
+			if (io.head.status == WD_STATUS_STREAM_END) {
 				assert_int_equal(at, n);
 				return len;
 			}
-			if (io.status == WD_STATUS_OUTPUT_FULL)
+			if (io.head.status == WD_STATUS_OUTPUT_FULL)
 				assert_int_equal(io.produced, out);
 			else
-				assert_int_equal(io.status, WD_STATUS_OK);
-		} while (io.status == WD_STATUS_OUTPUT_FULL);
+				assert_int_equal(io.head.status, WD_STATUS_OK);
+		} while (io.head.status == WD_STATUS_OUTPUT_FULL);
 		assert_int_equal(io.src_len, 0);
 	}
 }
@@ -113,7 +113,7 @@ static void sync_flush_lets_all_be_read(void **state)
 	/* Nothing yet to flush: the header alone goes out. */
 	assert_int_equal(wd_comp_stream(c, &io, WD_COMP_SYNC_FLUSH), 0);
 	assert_int_equal(io.produced, 2);
-	assert_int_equal(io.requests, 0);
+	assert_int_equal(io.head.requests, 0);
 	z.avail_in = 2;
 	for (size_t run = 1; at + run <= 100000; at += run, run = run * 2 + 1) {
 		io.dst = z.next_in + z.avail_in;
@@ -121,7 +121,7 @@ static void sync_flush_lets_all_be_read(void **state)
 		io.src = text + at;
 		io.src_len = run;
 		assert_int_equal(wd_comp_stream(c, &io, WD_COMP_SYNC_FLUSH), 0);
-		assert_int_equal(io.status, WD_STATUS_OK);
+		assert_int_equal(io.head.status, WD_STATUS_OK);
 		assert_int_equal(io.consumed, run);
 		z.avail_in += io.produced;
 		inflate(&z, Z_SYNC_FLUSH);
@@ -133,9 +133,9 @@ static void sync_flush_lets_all_be_read(void **state)
 		io.dst_len -= io.produced;
 		io.src_len = 0;
 		assert_int_equal(wd_comp_stream(c, &io, WD_COMP_SYNC_FLUSH), 0);
-		assert_int_equal(io.status, WD_STATUS_OK);
+		assert_int_equal(io.head.status, WD_STATUS_OK);
 		assert_int_equal(io.produced, 0);
-		assert_int_equal(io.requests, 0);
+		assert_int_equal(io.head.requests, 0);
 	}
 	inflateEnd(&z);
 	wd_comp_close(c);
@@ -179,15 +179,15 @@ static void levels_and_who_served_are_told(void **state)
 
 	(void)state;
 	assert_int_equal(wd_comp_open(&opts, &c), 0);
-	fake.level_max_stream = 3;
+	fake.dev[0].level_max_stream = 3;
 	assert_int_equal(wd_comp_block(c, &io), 0);
 	assert_int_equal(io.level, 9);
 	assert_int_equal(seen.last.window_bits, 13);
 	assert_int_equal(wd_comp_stream(c, &io, WD_COMP_FINISH), 0);
-	assert_int_equal(io.status, WD_STATUS_STREAM_END);
+	assert_int_equal(io.head.status, WD_STATUS_STREAM_END);
 	assert_int_equal(io.level, 3);
-	assert_int_equal(io.device_id, 7);
-	assert_int_equal(io.requests, 1);
+	assert_string_equal(wd_device_name(io.head.device_id), "fake:0");
+	assert_int_equal(io.head.requests, 1);
 	wd_comp_close(c);
 	free(packed);
 	free(text);
@@ -215,12 +215,12 @@ static uint32_t inflate_all(struct wd_comp *c, const uint8_t *packed, size_t len
 		assert_true(io.consumed <= run && io.produced <= out);
 		at += io.consumed;
 		n += io.produced;
-		if (io.status == WD_STATUS_STREAM_END && (at == len || io.consumed == 0))
+		if (io.head.status == WD_STATUS_STREAM_END && (at == len || io.consumed == 0))
 			break;
-	} while (io.status == WD_STATUS_OK || io.status == WD_STATUS_OUTPUT_FULL ||
-		 io.status == WD_STATUS_STREAM_END);
+	} while (io.head.status == WD_STATUS_OK || io.head.status == WD_STATUS_OUTPUT_FULL ||
+		 io.head.status == WD_STATUS_STREAM_END);
 	*ret_len = n;
-	return io.status;
+	return io.head.status;
 }
 
 static void streams_decompress_in_any_pieces(void **state)
@@ -237,8 +237,8 @@ static void streams_decompress_in_any_pieces(void **state)
 		size_t len;
 		uint8_t *packed = fake_zlib_pack(format, text, n, &len);
 
-		fake.is_full_ok = (k / 3 & 1) != 0;
-		fake.step_bytes = (k / 3 & 2) != 0 ? 3 : 0;
+		fake.dev[0].is_full_ok = (k / 3 & 1) != 0;
+		fake.dev[0].step_bytes = (k / 3 & 2) != 0 ? 3 : 0;
 		for (size_t i = 0; i < BASE_ARRAY_SIZE(ins); i++) {
 			for (size_t o = 0; o < BASE_ARRAY_SIZE(outs); o++) {
 				struct wd_comp *c = fake_open_session(WD_OP_DECOMPRESS, format);
@@ -287,7 +287,7 @@ static void members_cut_at_every_byte(void **state)
 		io.dst = back + got;
 		io.dst_len = n - got;
 		assert_int_equal(wd_comp_stream(c, &io, WD_COMP_NO_FLUSH), 0);
-		assert_int_equal(io.status, WD_STATUS_STREAM_END);
+		assert_int_equal(io.head.status, WD_STATUS_STREAM_END);
 		assert_int_equal(io.consumed, len - cut);
 		assert_int_equal(got + io.produced, n);
 		assert_memory_equal(back, text, n);
@@ -309,30 +309,30 @@ static void what_follows_the_last_member(void **state)
 	(void)state;
 	memcpy(packed + len, "\x1f\x8c\x1f", 3);
 	assert_int_equal(wd_comp_stream(c, &io, WD_COMP_NO_FLUSH), 0);
-	assert_int_equal(io.status, WD_STATUS_STREAM_END);
+	assert_int_equal(io.head.status, WD_STATUS_STREAM_END);
 	assert_int_equal(io.consumed, len);
 	io.src = packed + len;
 	io.src_len = 3;
 	assert_int_equal(wd_comp_stream(c, &io, WD_COMP_NO_FLUSH), 0);
-	assert_int_equal(io.status, WD_STATUS_STREAM_END);
+	assert_int_equal(io.head.status, WD_STATUS_STREAM_END);
 	assert_int_equal(io.consumed, 0);
 	/* Only a first byte that could be a member's: wait for the next, then think again. */
 	io.src_len = 1;
 	assert_int_equal(wd_comp_stream(c, &io, WD_COMP_NO_FLUSH), 0);
-	assert_int_equal(io.status, WD_STATUS_OK);
+	assert_int_equal(io.head.status, WD_STATUS_OK);
 	assert_int_equal(io.consumed, 1);
 	io.src = packed + len + 1;
 	assert_int_equal(wd_comp_stream(c, &io, WD_COMP_NO_FLUSH), 0);
-	assert_int_equal(io.status, WD_STATUS_STREAM_END);
+	assert_int_equal(io.head.status, WD_STATUS_STREAM_END);
 	assert_int_equal(io.consumed, 0);
 	/* A member that ends after its first byte is cut short. */
 	io.src = packed;
 	assert_int_equal(wd_comp_stream(c, &io, WD_COMP_FINISH), 0);
-	assert_int_equal(io.status, WD_STATUS_BAD_DATA);
+	assert_int_equal(io.head.status, WD_STATUS_BAD_DATA);
 	/* And a block may follow what has ended. */
 	io.src_len = len;
 	assert_int_equal(wd_comp_block(c, &io), 0);
-	assert_int_equal(io.status, WD_STATUS_OK);
+	assert_int_equal(io.head.status, WD_STATUS_OK);
 	wd_comp_close(c);
 
 	/* zlib: one stream, and its end stays its end until reset. */
@@ -343,7 +343,7 @@ static void what_follows_the_last_member(void **state)
 	for (unsigned int i = 0; i < 3; i++) {
 		io.src_len = len;
 		assert_int_equal(wd_comp_stream(c, &io, WD_COMP_FINISH), 0);
-		assert_int_equal(io.status, WD_STATUS_STREAM_END);
+		assert_int_equal(io.head.status, WD_STATUS_STREAM_END);
 		assert_int_equal(io.consumed, i == 1 ? 0 : len);
 		if (i == 1)
 			wd_comp_reset(c);
@@ -366,13 +366,13 @@ static void streams_end_at_the_first_error(void **state)
 	packed[len - 1] ^= 1;
 	for (unsigned int i = 0; i < 3; i++) {
 		assert_int_equal(wd_comp_stream(c, &io, WD_COMP_NO_FLUSH), 0);
-		assert_int_equal(io.status, WD_STATUS_BAD_CHECKSUM);
-		assert_int_equal(io.requests, i == 0);
+		assert_int_equal(io.head.status, WD_STATUS_BAD_CHECKSUM);
+		assert_int_equal(io.head.requests, i == 0);
 	}
 	packed[len - 1] ^= 1;
 	wd_comp_reset(c);
 	assert_int_equal(wd_comp_stream(c, &io, WD_COMP_NO_FLUSH), 0);
-	assert_int_equal(io.status, WD_STATUS_STREAM_END);
+	assert_int_equal(io.head.status, WD_STATUS_STREAM_END);
 	wd_comp_close(c);
 	free(packed);
 	free(text);

@@ -5,14 +5,22 @@
  * be of every kind, refuse, stay silent and die.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <wd/driver.h>
 #include <wd/mem.h>
 #include <wd/wd.h>
 
+#include "base/barrier.h"
 #include "base/wait.h"
+#include "core/lane.h"
+#include "core/queue.h"
 #include "core/registry.h"
 #include "lib/t_assert.h"
 
@@ -28,14 +36,18 @@ static struct {
 	int nr_free[4];
 	bool is_silent; /* keeps what it gets */
 	bool is_gone;
-	bool is_on_event; /* completes only once waited for */
+	bool is_on_event; /* completes only when complete_when_armed() says so */
+	int elsewhere_err;
 	/* what was done to it */
 	unsigned int nr_open, nr_close, nr_start, nr_stop, nr_drv_open, nr_drv_close;
-	unsigned int nr_arm, nr_wait, nr_flush;
+	unsigned int nr_scan, nr_flush, nr_elsewhere;
+	uint32_t open_flags;
+	_Atomic uint32_t nr_arm;
+	struct wd_backend_queue *bq; /* the last one opened */
 	/* in flight, in order */
 	struct wd_req *held[DEPTH];
 	unsigned int nr_held;
-	unsigned int nr_ready; /* of these, finished */
+	_Atomic unsigned int nr_ready; /* of these, finished */
 } dev;
 
 static const struct wd_device_info devices[] = {
@@ -78,6 +90,7 @@ static int s_scan(struct wd_backend_host *host,
 	unsigned int i;
 
 	(void)host;
+	dev.nr_scan++;
 	for (i = 0; i < 4; i++)
 		found(arg, &devices[i]);
 	return 0;
@@ -89,15 +102,17 @@ static int s_free_queues(struct wd_backend_host *host, const char *name)
 	return dev.nr_free[name[strlen(name) - 1] - '0'];
 }
 
-static int s_open(struct wd_backend_host *host, const char *name,
+static int s_open(struct wd_backend_host *host, const char *name, uint32_t flags,
 		  struct wd_backend_queue **ret_queue)
 {
 	(void)host;
 	(void)name;
+	dev.open_flags = flags;
 	if (dev.open_err)
 		return dev.open_err;
 	*ret_queue = calloc(1, sizeof(**ret_queue));
 	assert_non_null(*ret_queue);
+	dev.bq = *ret_queue;
 	dev.nr_open++;
 	return 0;
 }
@@ -126,17 +141,16 @@ static void s_close(struct wd_backend_queue *bq)
 	free(bq);
 }
 
-static int s_wait(struct wd_backend_queue *bq, uint64_t deadline_ns)
+static void s_end_threads(struct wd_backend_host *host)
 {
-	_Atomic uint32_t word = 0;
+	(void)host;
+}
 
+static int s_run_elsewhere(struct wd_backend_queue *bq)
+{
 	(void)bq;
-	dev.nr_wait++;
-	if (dev.is_on_event) {
-		dev.nr_ready = dev.nr_held;
-		return 0;
-	}
-	return wait_park(&word, 0, deadline_ns);
+	dev.nr_elsewhere++;
+	return dev.elsewhere_err;
 }
 
 static const struct wd_backend scripted_backend = {
@@ -145,10 +159,11 @@ static const struct wd_backend scripted_backend = {
 	.free_queues = s_free_queues,
 	.open = s_open,
 	.fini = s_fini,
+	.end_threads = s_end_threads,
 	.start = s_start,
 	.stop = s_stop,
 	.close = s_close,
-	.wait = s_wait,
+	.run_elsewhere = s_run_elsewhere,
 };
 
 const struct wd_backend *const wd_backends[] = { &scripted_backend, NULL };
@@ -201,7 +216,7 @@ static int d_flush(void *queue)
 
 static int take(struct wd_req **ret_reqs, unsigned int nr, unsigned int have, uint32_t status)
 {
-	unsigned int n;
+	unsigned int n, ready;
 
 	for (n = 0; n < nr && n < have; n++) {
 		ret_reqs[n] = dev.held[n];
@@ -209,7 +224,8 @@ static int take(struct wd_req **ret_reqs, unsigned int nr, unsigned int have, ui
 	}
 	memmove(dev.held, dev.held + n, (dev.nr_held - n) * sizeof(dev.held[0]));
 	dev.nr_held -= n;
-	dev.nr_ready -= n < dev.nr_ready ? n : dev.nr_ready;
+	ready = dev.nr_ready;
+	dev.nr_ready = ready - (n < ready ? n : ready);
 	return (int)n;
 }
 
@@ -224,7 +240,8 @@ static int d_recv(void *queue, struct wd_req **ret_reqs, unsigned int nr)
 static void d_arm(void *queue)
 {
 	(void)queue;
-	dev.nr_arm++;
+	atomic_fetch_add(&dev.nr_arm, 1);
+	wait_wake(&dev.nr_arm);
 }
 
 static int d_abandon(void *queue, struct wd_req **ret_reqs, unsigned int nr)
@@ -507,18 +524,31 @@ static void silence_ends_at_the_deadline(void **state)
 	wd_release_queue(&q);
 }
 
+/* What a device does when a request is finished: it shows it, then it reports. */
+static void *complete_when_armed(void *arg)
+{
+	while (!wd_load_acquire(&dev.nr_arm))
+		wait_park(&dev.nr_arm, 0, WAIT_FOREVER);
+	wd_store_release(&dev.nr_ready, 1);
+	wait_event_signal(wd_load_acquire(&dev.bq->event));
+	return arg;
+}
+
 static void a_sleeper_is_woken_by_the_event(void **state)
 {
 	struct wd_req req = { 0 }, *back;
 	struct wd_queue q = wish("alpha", 0);
+	pthread_t thread;
 
 	(void)state;
+	q.timeout_ms = 60000;
 	assert_ok(wd_request_queue(&q));
 	dev.is_on_event = true;
 	assert_ok(wd_send(&q, &req));
+	assert_ok(pthread_create(&thread, NULL, complete_when_armed, NULL));
 	assert_ok(wd_recv_sync(&q, &back));
-	assert_int_equal(dev.nr_wait, 1);
-	assert_true(dev.nr_arm > 0);
+	assert_ptr_equal(back, &req);
+	pthread_join(thread, NULL);
 	wd_release_queue(&q);
 }
 
@@ -578,6 +608,7 @@ static void a_queue_that_was_refused_is_not_kept(void **state)
 	wd_release_queue(&q);
 }
 
+/* What a device makes of shared memory is share_test's; here: what can be asked for. */
 static void ranges_are_shared_and_taken_back(void **state)
 {
 	struct wd_queue q = wish("alpha", 0);
@@ -587,24 +618,295 @@ static void ranges_are_shared_and_taken_back(void **state)
 	strcpy(q.device, "test:far-0");
 	assert_ok(wd_request_queue(&q));
 	assert_ok(wd_mem_share(&q, memory, 64, WD_SHARE_READ | WD_SHARE_WRITE));
-	assert_ok(wd_mem_share(&q, memory, 64, WD_SHARE_READ));
-	assert_int_equal(wd_mem_share(&q, memory, 32, WD_SHARE_READ), -EEXIST);
 	assert_int_equal(wd_mem_share(&q, memory, 0, WD_SHARE_READ), -EINVAL);
 	assert_int_equal(wd_mem_share(&q, NULL, 8, WD_SHARE_READ), -EINVAL);
 	assert_int_equal(wd_mem_share(&q, memory, 8, 0), -EINVAL);
 	assert_int_equal(wd_mem_share(&q, memory, SIZE_MAX, WD_SHARE_READ), -EINVAL);
 	assert_int_equal(wd_mem_share(&q, memory, 8, WD_SHARE_ALL), -EINVAL);
-	assert_ok(wd_mem_share(&q, NULL, 0, WD_SHARE_ALL));
-	assert_ok(wd_mem_unshare(&q, NULL, 0));
 	assert_int_equal(wd_mem_unshare(&q, memory, 32), -EINVAL);
 	assert_ok(wd_mem_unshare(&q, memory, 64));
 	assert_int_equal(wd_mem_unshare(&q, memory, 64), -EINVAL);
 	wd_release_queue(&q);
+}
 
-	q = wish("alpha", 0);
-	strcpy(q.device, "test:fast-2"); /* no SVA */
+/* ------------------------------------------------ the descriptor */
+
+static short poll_now(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	assert_true(poll(&p, 1, 0) >= 0);
+	return p.revents;
+}
+
+static void the_descriptor_tells_when_to_look(void **state)
+{
+	struct wd_req req[DEPTH + 1] = { { 0 } }, *back;
+	struct wd_queue q = wish("alpha", 0);
+	unsigned int i;
+	int fd;
+
+	(void)state;
+	assert_int_equal(wd_queue_fd(NULL), -EINVAL);
+	assert_int_equal(wd_queue_fd(&q), -EINVAL);
 	assert_ok(wd_request_queue(&q));
-	assert_int_equal(wd_mem_share(&q, memory, 64, WD_SHARE_READ), -EOPNOTSUPP);
+	/* Without anybody to work on it there is none. */
+	dev.elsewhere_err = -EAGAIN;
+	assert_int_equal(wd_queue_fd(&q), -EAGAIN);
+	dev.elsewhere_err = 0;
+	fd = wd_queue_fd(&q);
+	assert_true(fd >= 0);
+	assert_int_equal(wd_queue_fd(&q), fd);
+	assert_int_equal(dev.nr_elsewhere, 2);
+
+	assert_int_equal(poll_now(fd), POLLIN | POLLOUT);
+	assert_int_equal(wd_recv(&q, &back), -EAGAIN);
+	assert_int_equal(poll_now(fd), POLLOUT);
+	assert_true(dev.nr_arm > 0);
+	dev.is_on_event = true;
+	for (i = 0; i < DEPTH; i++)
+		assert_ok(wd_send(&q, &req[i]));
+	assert_int_equal(poll_now(fd), POLLOUT);
+	assert_int_equal(wd_send(&q, &req[DEPTH]), -EAGAIN);
+	assert_int_equal(poll_now(fd), 0);
+	dev.nr_ready = 2;
+	wait_event_signal(wd_load_acquire(&dev.bq->event));
+	assert_int_equal(poll_now(fd), POLLIN);
+	assert_ok(wd_recv(&q, &back));
+	assert_int_equal(poll_now(fd), POLLIN | POLLOUT);
+	assert_ok(wd_recv(&q, &back));
+	assert_int_equal(wd_recv(&q, &back), -EAGAIN);
+	assert_int_equal(poll_now(fd), POLLOUT);
+
+	/* Gone: readable until the end. */
+	dev.is_gone = true;
+	wait_event_signal(wd_load_acquire(&dev.bq->event));
+	assert_int_equal(poll_now(fd), POLLIN | POLLOUT);
+	for (i = 2; i < DEPTH; i++) {
+		assert_ok(wd_recv(&q, &back));
+		assert_int_equal(back->status, WD_STATUS_DEVICE_GONE);
+	}
+	assert_int_equal(wd_recv(&q, &back), -ENODEV);
+	assert_int_equal(poll_now(fd), POLLIN | POLLOUT);
+	assert_int_equal(wd_queue_fd(&q), -ENODEV);
+	wd_release_queue(&q);
+	assert_int_equal(poll_now(fd), POLLNVAL);
+}
+
+/* A queue that workers are at is not what the next who asks wants. */
+static void queues_with_a_wish_of_their_own_are_told_apart(void **state)
+{
+	struct wd_queue q = wish("alpha", 0), near = wish("alpha", 0);
+
+	(void)state;
+	near.flags = WD_QUEUE_F_NEAR;
+	assert_ok(wd_request_queue(&near));
+	assert_int_equal(dev.open_flags, BACKEND_QUEUE_F_NEAR);
+	wd_release_queue(&near);
+	assert_ok(wd_request_queue(&q));
+	assert_int_equal(dev.open_flags, 0);
+	assert_int_equal(dev.nr_open, 2);
+	assert_ok(lane_run_elsewhere(&q));
+	wd_release_queue(&q);
+	assert_int_equal(dev.nr_close, 1);
+	near.depth = 0;
+	near.device[0] = '\0';
+	assert_ok(wd_request_queue(&near));
+	assert_int_equal(dev.nr_open, 2);
+	wd_release_queue(&near);
+}
+
+/* ------------------------------------------------ life */
+
+static void the_last_fini_gives_all_back(void **state)
+{
+	struct wd_queue q = wish("alpha", 0);
+
+	(void)state;
+	wd_fini(); /* one too many is none */
+	assert_ok(wd_init());
+	assert_ok(wd_init());
+	assert_ok(wd_request_queue(&q));
+	wd_release_queue(&q);
+	wd_fini();
+	assert_int_equal(dev.nr_close, 0);
+	/* With a queue in somebody's hands nothing ends. */
+	q.depth = 0;
+	assert_ok(wd_request_queue(&q));
+	wd_fini();
+	assert_int_equal(dev.nr_close, 0);
+	wd_release_queue(&q);
+	assert_ok(wd_init());
+	wd_fini();
+	assert_int_equal(dev.nr_close, 1);
+	wd_fini();
+	assert_int_equal(wd_list_devices(NULL, 0), 4);
+}
+
+/* What a child does here must not end in cmocka's hands: it says a number and leaves. */
+#define CHILD_CHECK(condition)                     \
+	do {                                       \
+		if (!(condition))                  \
+			_exit(__LINE__ % 251 + 1); \
+	} while (0)
+
+static void assert_child(pid_t pid)
+{
+	int status;
+
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void use_in_child(struct wd_queue *q, struct wd_req *req, int parent_fd)
+{
+	struct wd_req *back;
+	void *parents = q->queue;
+	unsigned int nr_open = dev.nr_open;
+
+	CHILD_CHECK(lane_is_foreign(q));
+	/* No device to be had: said, and tried again at the next call. */
+	dev.open_err = -EBUSY;
+	CHILD_CHECK(wd_recv(q, &back) == -EBUSY);
+	CHILD_CHECK(wd_send(q, req) == -EBUSY);
+	CHILD_CHECK(q->queue == parents);
+	dev.open_err = 0;
+	/* Nothing of the parent's is in flight here; its driver is not asked to end anything. */
+	dev.nr_held = 0;
+	dev.nr_ready = 0;
+	CHILD_CHECK(wd_recv_sync(q, &back) == -EAGAIN);
+	CHILD_CHECK(q->queue && q->queue != parents);
+	CHILD_CHECK(dev.nr_open == nr_open + 1);
+	CHILD_CHECK(!dev.nr_stop && !dev.nr_close && !dev.nr_drv_close);
+	CHILD_CHECK(fcntl(parent_fd, F_GETFD) == -1 && fcntl(parent_fd + 1, F_GETFD) == -1);
+	CHILD_CHECK(!strcmp(q->device, "test:near-1"));
+	CHILD_CHECK(wd_send(q, req) == 0);
+	CHILD_CHECK(wd_recv_sync(q, &back) == 0 && back == req);
+	CHILD_CHECK(wd_queue_fd(q) >= 0);
+}
+
+static void a_child_connects_anew(void **state)
+{
+	struct wd_queue q = wish("alpha", 0), idle = wish("alpha", 7), unused = wish("alpha", 9);
+	struct wd_req req[2] = { { 0 } }, *back;
+	int depth, fd;
+	pid_t pid;
+
+	(void)state;
+	strcpy(q.device, "test:near-1");
+	assert_ok(wd_request_queue(&q));
+	assert_ok(wd_request_queue(&idle));
+	assert_ok(wd_request_queue(&unused));
+	wd_release_queue(&idle);
+	fd = wd_queue_fd(&q);
+	assert_true(fd >= 0);
+	assert_int_equal(wd_recv(&q, &back), -EAGAIN);
+	dev.is_on_event = true;
+	assert_ok(wd_send(&q, &req[0]));
+	pid = fork();
+	if (!pid) {
+		dev.is_on_event = false;
+		use_in_child(&q, &req[1], fd);
+		wd_release_queue(&unused);
+		CHILD_CHECK(!unused.queue && !dev.nr_close);
+		/* And a child of its own, three deep. */
+		for (depth = 0; depth < 3; depth++) {
+			int own_fd = wd_queue_fd(&q);
+
+			pid = fork();
+			if (pid) {
+				int status;
+
+				CHILD_CHECK(waitpid(pid, &status, 0) == pid && !status);
+				CHILD_CHECK(fcntl(own_fd, F_GETFD) != -1);
+				wd_release_queue(&q);
+				registry_fini();
+				_exit(0);
+			}
+			use_in_child(&q, &req[1], own_fd);
+		}
+		wd_release_queue(&q);
+		registry_fini();
+		_exit(0);
+	}
+	assert_child(pid);
+	/* The parent never noticed. */
+	assert_int_equal(poll_now(fd), POLLOUT);
+	assert_int_equal(wd_queue_fd(&q), fd);
+	dev.nr_ready = 1;
+	wait_event_signal(wd_load_acquire(&((struct core_queue *)q.queue)->bq->event));
+	assert_int_equal(poll_now(fd), POLLIN | POLLOUT);
+	assert_ok(wd_recv(&q, &back));
+	assert_ptr_equal(back, &req[0]);
+	wd_release_queue(&q);
+	wd_release_queue(&unused);
+}
+
+/* A child that leaves the library alone, or only lets go, touches no device. */
+static void a_child_that_wants_nothing_gets_nothing(void **state)
+{
+	struct wd_queue q = wish("alpha", 0);
+	pid_t pid;
+
+	(void)state;
+	assert_ok(wd_request_queue(&q));
+	pid = fork();
+	if (!pid) {
+		registry_fini();
+		CHILD_CHECK(!dev.nr_stop && !dev.nr_close);
+		wd_release_queue(&q);
+		wd_fini();
+		registry_fini();
+		CHILD_CHECK(!dev.nr_stop && !dev.nr_close && dev.nr_scan == 1);
+		_exit(0);
+	}
+	assert_child(pid);
+	wd_release_queue(&q);
+}
+
+struct child_thread {
+	struct wd_queue *q;
+	bool is_bad;
+};
+
+static void *recv_nothing(void *arg)
+{
+	struct child_thread *t = arg;
+	struct wd_req *back;
+
+	t->is_bad = wd_recv(t->q, &back) != -EAGAIN;
+	return NULL;
+}
+
+/* Several threads of a child come upon the inherited queue at once: one connects it. */
+static void threads_of_a_child_share_what_one_connects(void **state)
+{
+	struct wd_queue q = wish("alpha", 0);
+	struct child_thread t[4];
+	pthread_t thread[4];
+	pid_t pid;
+	int i;
+
+	(void)state;
+	q.flags = WD_QUEUE_F_SHARED;
+	assert_ok(wd_request_queue(&q));
+	pid = fork();
+	if (!pid) {
+		for (i = 0; i < 4; i++) {
+			t[i] = (struct child_thread){ .q = &q };
+			CHILD_CHECK(!pthread_create(&thread[i], NULL, recv_nothing, &t[i]));
+		}
+		for (i = 0; i < 4; i++) {
+			pthread_join(thread[i], NULL);
+			CHILD_CHECK(!t[i].is_bad);
+		}
+		CHILD_CHECK(dev.nr_open == 2);
+		wd_release_queue(&q);
+		registry_fini();
+		_exit(0);
+	}
+	assert_child(pid);
 	wd_release_queue(&q);
 }
 
@@ -687,6 +989,12 @@ int main(void)
 		cmocka_unit_test_setup(a_dead_device_answers_each_request_once, fresh),
 		cmocka_unit_test_setup(a_queue_that_was_refused_is_not_kept, fresh),
 		cmocka_unit_test_setup(ranges_are_shared_and_taken_back, fresh),
+		cmocka_unit_test_setup(the_descriptor_tells_when_to_look, fresh),
+		cmocka_unit_test_setup(queues_with_a_wish_of_their_own_are_told_apart, fresh),
+		cmocka_unit_test_setup(the_last_fini_gives_all_back, fresh),
+		cmocka_unit_test_setup(a_child_connects_anew, fresh),
+		cmocka_unit_test_setup(a_child_that_wants_nothing_gets_nothing, fresh),
+		cmocka_unit_test_setup(threads_of_a_child_share_what_one_connects, fresh),
 		cmocka_unit_test_setup(devices_are_listed, fresh),
 		cmocka_unit_test_setup(the_log_tells_of_a_dead_device, fresh),
 	};

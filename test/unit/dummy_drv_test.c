@@ -29,6 +29,7 @@
 
 #define QUEUES_MAX 2u
 #define PAGE	   4096u
+#define FAR_AWAY   0x4000000000000000ull /* where a device sees memory of its own */
 
 extern const struct wd_driver wd_dummy_driver;
 
@@ -103,12 +104,14 @@ static void open_drv(struct rig_queue *q, uint32_t depth_wished)
 	assert_int_equal(drv->open(q->drv_queue, &q->port, &capa, &q->depth), 0);
 }
 
-static struct rig *rig_create(uint32_t nr_queues, uint32_t nr_slots, uint32_t depth_wished)
+static struct rig *rig_create_on(void *(*map)(void *, uint64_t, size_t, bool),
+				 const struct wd_port_memory *lent, uint32_t nr_queues,
+				 uint32_t nr_slots, uint32_t depth_wished)
 {
 	struct chip_config config = {
 		.nr_queues = nr_queues,
 		.depth = nr_slots,
-		.dma = { .map = own_map },
+		.dma = { .map = map },
 		.raise = rig_raise,
 	};
 	struct rig *rig = calloc(1, sizeof(*rig));
@@ -127,16 +130,24 @@ static struct rig *rig_create(uint32_t nr_queues, uint32_t nr_slots, uint32_t de
 		dus->addr = zeroed(layout.dus_bytes);
 		dus->bytes = layout.dus_bytes;
 		q->port.api = "dummy_v3";
-		q->port.flags = WD_CAPA_F_SVA;
+		q->port.flags = lent ? 0 : WD_CAPA_F_SVA;
+		q->port.memory = lent;
 		q->port.ring = rig_ring;
 		q->port.ring_arg = q;
 		q->port.control = rig_control;
-		assert_int_equal(ops->queue_bind(q->chip_queue, (uintptr_t)dus->addr, dus->bytes),
+		assert_int_equal(ops->queue_bind(q->chip_queue,
+						 (uintptr_t)dus->addr + (lent ? FAR_AWAY : 0),
+						 dus->bytes),
 				 0);
 		open_drv(q, depth_wished);
 		assert_int_equal(ops->queue_start(q->chip_queue), 0);
 	}
 	return rig;
+}
+
+static struct rig *rig_create(uint32_t nr_queues, uint32_t nr_slots, uint32_t depth_wished)
+{
+	return rig_create_on(own_map, NULL, nr_queues, nr_slots, depth_wished);
 }
 
 static void rig_destroy(struct rig *rig)
@@ -554,6 +565,172 @@ static void armed_completion_is_an_event(void **state)
 	rig_destroy(rig);
 }
 
+/* ---- a device with memory of its own */
+
+/* The port's memory: every mapping is a copy. */
+static struct {
+	unsigned int nr_mapped;
+	unsigned int nr_lent;
+	unsigned int room; /* mappings that can be made */
+} memory;
+
+/* No pointer is one of its addresses. */
+static void *far_map(void *owner, uint64_t addr, size_t bytes, bool is_write)
+{
+	(void)owner;
+	(void)bytes;
+	(void)is_write;
+	return addr >= FAR_AWAY ? (void *)(uintptr_t)(addr - FAR_AWAY) : NULL;
+}
+
+static void *memory_alloc(struct wd_port *port, size_t bytes, uint64_t *ret_addr)
+{
+	void *p = zeroed(bytes);
+
+	(void)port;
+	memory.nr_lent++;
+	*ret_addr = (uintptr_t)p + FAR_AWAY;
+	return p;
+}
+
+static void memory_free(struct wd_port *port, void *ptr, size_t bytes)
+{
+	(void)port;
+	(void)bytes;
+	memory.nr_lent--;
+	free(ptr);
+}
+
+static int memory_map(struct wd_port *port, void *ptr, size_t bytes, uint32_t direction,
+		      struct wd_mapping *m)
+{
+	(void)port;
+	assert_true(bytes && direction);
+	if (memory.nr_mapped == memory.room)
+		return -EAGAIN;
+	memory.nr_mapped++;
+	*m = (struct wd_mapping){ .ptr = ptr, .bytes = bytes, .direction = direction };
+	m->bounce = malloc(bytes);
+	assert_non_null(m->bounce);
+	if (direction & WD_MAP_READ)
+		memcpy(m->bounce, ptr, bytes);
+	m->addr = (uintptr_t)m->bounce + FAR_AWAY;
+	return 0;
+}
+
+static void memory_unmap(struct wd_port *port, struct wd_mapping *m, size_t written)
+{
+	(void)port;
+	assert_true(memory.nr_mapped && m->bounce && written <= m->bytes);
+	memory.nr_mapped--;
+	memcpy(m->ptr, m->bounce, written);
+	free(m->bounce);
+	m->bounce = NULL;
+}
+
+static const struct wd_port_memory port_memory = {
+	.alloc = memory_alloc,
+	.free = memory_free,
+	.map = memory_map,
+	.unmap = memory_unmap,
+};
+
+static void memory_of_its_own_is_used_for_all(void **state)
+{
+	static uint8_t src[5000], dst[5000];
+	struct rig *rig = rig_create_on(far_map, &port_memory, 2, 8, 0);
+	struct rig_queue *q = &rig->q[0];
+	struct wd_memop_req req[8];
+	struct wd_req *heads[8];
+	unsigned int i;
+
+	(void)state;
+	memory.room = 100;
+	for (i = 0; i < sizeof(src); i++)
+		src[i] = (uint8_t)(i * 7);
+	req[0] = memop(WD_OP_COPY, src, dst, sizeof(src));
+	assert_int_equal(send_one(q, &req[0]), 1);
+	assert_int_equal(memory.nr_mapped, 2);
+	assert_int_equal(run(q, 1), 1);
+	assert_ptr_equal(recv_one(q), &req[0]);
+	assert_int_equal(req[0].head.status, WD_STATUS_OK);
+	assert_memory_equal(src, dst, sizeof(src));
+	assert_int_equal(req[0].head.bounced_bytes, 10000);
+	/* What makes no sense is refused by the device as ever, and costs no copy. */
+	req[0] = memop(WD_OP_COPY, src, src + 10, 20);
+	assert_int_equal(round_trip(q, &req[0]), WD_STATUS_BAD_REQUEST);
+	req[0] = memop(WD_OP_FILL, NULL, dst, DUMMY_LEN_MAX + 1);
+	assert_int_equal(round_trip(q, &req[0]), WD_STATUS_BAD_REQUEST);
+	req[0] = memop(WD_OP_CRC32, (void *)UINTPTR_MAX, NULL, 100);
+	assert_int_equal(round_trip(q, &req[0]), WD_STATUS_BAD_ADDRESS);
+	req[0] = memop(WD_OP_NOP, NULL, NULL, 50);
+	assert_int_equal(round_trip(q, &req[0]), WD_STATUS_OK);
+
+	/* No room for copies is as a full queue, unless nothing is in flight. */
+	for (i = 0; i < 8; i++) {
+		req[i] = memop(WD_OP_COPY, src + i, dst + 10 * i, 10);
+		req[i].head.flags = WD_REQ_F_MORE;
+		heads[i] = &req[i].head;
+	}
+	memory.room = 1;
+	assert_int_equal(drv->send(q->drv_queue, heads, 8), -ENOMEM);
+	assert_int_equal(memory.nr_mapped, 0);
+	memory.room = 5;
+	assert_int_equal(drv->send(q->drv_queue, heads, 8), 2);
+	assert_int_equal(memory.nr_mapped, 4);
+	assert_int_equal(drv->send(q->drv_queue, heads + 2, 6), -EAGAIN);
+	assert_int_equal(run(q, 8), 2); /* was published */
+	assert_non_null(recv_one(q));
+	assert_int_equal(drv->send(q->drv_queue, heads + 2, 6), 1);
+	/* What never comes back is not copied back. */
+	memset(dst, 0x33, sizeof(dst));
+	rig->chip->ops->queue_stop(q->chip_queue);
+	assert_int_equal(drv->abandon(q->drv_queue, heads, 8), 2);
+	assert_int_equal(heads[0]->bounced_bytes, 10);
+	assert_int_equal(dst[10] & dst[20], 0x33);
+	assert_int_equal(memory.nr_mapped, 0);
+	rig_destroy(rig);
+	assert_int_equal(memory.nr_lent, 0);
+}
+
+/* Refused and handed over again, a request keeps what it has mapped. */
+static void refused_requests_stay_mapped(void **state)
+{
+	static uint8_t src[16][64], dst[16][64];
+	struct rig *rig = rig_create_on(far_map, &port_memory, 2, 16, 0);
+	struct wd_memop_req hog[16], req[16], *back;
+	unsigned int i, n = 0, rounds = 0, nr_retries = 0;
+
+	(void)state;
+	memory.room = 1000;
+	for (i = 0; i < 16; i++) {
+		hog[i] = memop(WD_OP_NOP, NULL, NULL, 0);
+		assert_int_equal(send_one(&rig->q[0], &hog[i]), 1);
+	}
+	assert_int_equal(run(&rig->q[0], 0), 0); /* fetched, none served */
+	for (i = 0; i < 16; i++) {
+		memset(src[i], (int)i + 1, sizeof(src[i]));
+		req[i] = memop(WD_OP_COPY, src[i], dst[i], sizeof(src[i]));
+		assert_int_equal(send_one(&rig->q[1], &req[i]), 1);
+	}
+	while (n < 16) {
+		run(&rig->q[1], 1);
+		back = recv_one(&rig->q[1]);
+		if (back) {
+			assert_int_equal(back->head.status, WD_STATUS_OK);
+			assert_int_equal(back->head.bounced_bytes, 128);
+			nr_retries += back->head.retries;
+			n++;
+		}
+		assert_int_equal(memory.nr_mapped, 2 * (16 - n));
+		assert_true(++rounds < 1000);
+	}
+	assert_true(nr_retries);
+	assert_memory_equal(src, dst, sizeof(src));
+	rig_destroy(rig);
+	assert_int_equal(memory.nr_lent, 0);
+}
+
 /* ---- two threads */
 
 struct runner {
@@ -656,6 +833,8 @@ int main(void)
 		cmocka_unit_test(hog_does_not_stop_others),
 		cmocka_unit_test(gone_device_hands_out_each_request_once),
 		cmocka_unit_test(armed_completion_is_an_event),
+		cmocka_unit_test(memory_of_its_own_is_used_for_all),
+		cmocka_unit_test(refused_requests_stay_mapped),
 		cmocka_unit_test(threads_share_a_queue),
 		cmocka_unit_test(sleeper_misses_no_answer),
 	};

@@ -65,10 +65,8 @@ static int control(struct wd_port *port, unsigned long cmd, void *param)
 	return 0;
 }
 
-static void bench_open_depth(struct bench *b, uint32_t op, uint32_t flags, uint8_t cq_depth)
+static void bench_prepare(struct bench *b, uint32_t flags, uint8_t cq_depth)
 {
-	struct wd_capa capa = { .alg = "gzip", .op = op };
-
 	memset(b, 0, sizeof(*b));
 	b->cq_depth = cq_depth;
 	b->dus = aligned_alloc(4096, DUS_BYTES);
@@ -77,14 +75,24 @@ static void bench_open_depth(struct bench *b, uint32_t op, uint32_t flags, uint8
 	b->queue = aligned_alloc(128, (wd_hisi_zip_driver.queue_bytes + 127) / 128 * 128);
 	assert_non_null(b->queue);
 	memset(b->queue, 0, wd_hisi_zip_driver.queue_bytes);
-	b->port = (struct wd_port){ .api = "hisi_qm_v3",
-				    .flags = WD_CAPA_F_SVA | flags,
-				    .ring = ring,
-				    .ring_arg = b,
-				    .control = control };
+	b->port = (struct wd_port){
+		.api = "hisi_qm_v3", .flags = flags, .ring = ring, .ring_arg = b, .control = control
+	};
 	b->port.region[WD_REGION_DUS] = (struct wd_region){ b->dus, DUS_BYTES };
+}
+
+static void bench_start(struct bench *b, uint32_t op)
+{
+	struct wd_capa capa = { .alg = "gzip", .op = op };
+
 	assert_ok(wd_hisi_zip_driver.open(b->queue, &b->port, &capa, &b->depth));
-	assert_int_equal(b->depth, (cq_depth < DEPTH ? cq_depth : DEPTH) - 1);
+	assert_int_equal(b->depth, (b->cq_depth < DEPTH ? b->cq_depth : DEPTH) - 1);
+}
+
+static void bench_open_depth(struct bench *b, uint32_t op, uint32_t flags, uint8_t cq_depth)
+{
+	bench_prepare(b, WD_CAPA_F_SVA | flags, cq_depth);
+	bench_start(b, op);
 }
 
 static void bench_open(struct bench *b, uint32_t op, uint32_t flags)
@@ -624,6 +632,253 @@ static void wrong_requests_are_refused(void **state)
 	bench_close(&b);
 }
 
+/* ---------------------------------------------------------------- devices with memory of their own */
+
+#define FAR_AWAY 0x4000000000000000ull /* what the device calls the same memory */
+
+/* The port's memory: every mapping is a copy. */
+static struct {
+	unsigned int nr_mapped;
+	unsigned int nr_lent;
+	unsigned int room; /* mappings that can be made */
+} memory;
+
+static void *memory_alloc(struct wd_port *port, size_t bytes, uint64_t *ret_addr)
+{
+	void *p = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+
+	(void)port;
+	assert_non_null(p);
+	memset(p, 0, bytes);
+	memory.nr_lent++;
+	*ret_addr = (uintptr_t)p + FAR_AWAY;
+	return p;
+}
+
+static void memory_free(struct wd_port *port, void *ptr, size_t bytes)
+{
+	(void)port;
+	(void)bytes;
+	memory.nr_lent--;
+	free(ptr);
+}
+
+static int memory_map(struct wd_port *port, void *ptr, size_t bytes, uint32_t direction,
+		      struct wd_mapping *m)
+{
+	(void)port;
+	assert_true(bytes && direction);
+	if (memory.nr_mapped == memory.room)
+		return -EAGAIN;
+	memory.nr_mapped++;
+	*m = (struct wd_mapping){ .ptr = ptr, .bytes = bytes, .direction = direction };
+	m->bounce = malloc(bytes);
+	assert_non_null(m->bounce);
+	memset(m->bounce, 0x99, bytes);
+	if (direction & WD_MAP_READ)
+		memcpy(m->bounce, ptr, bytes);
+	m->addr = (uintptr_t)m->bounce + FAR_AWAY;
+	return 0;
+}
+
+static void memory_unmap(struct wd_port *port, struct wd_mapping *m, size_t written)
+{
+	(void)port;
+	assert_true(memory.nr_mapped && m->bounce && written <= m->bytes);
+	memory.nr_mapped--;
+	memcpy(m->ptr, m->bounce, written);
+	free(m->bounce);
+	m->bounce = NULL;
+}
+
+static const struct wd_port_memory port_memory = {
+	.alloc = memory_alloc,
+	.free = memory_free,
+	.map = memory_map,
+	.unmap = memory_unmap,
+};
+
+static void memory_open(struct bench *b, uint32_t op)
+{
+	memory.room = 1000;
+	bench_prepare(b, 0, DEPTH);
+	b->port.memory = &port_memory;
+	bench_start(b, op);
+}
+
+static void memory_close(struct bench *b)
+{
+	bench_close(b);
+	assert_int_equal(memory.nr_mapped, 0);
+	assert_int_equal(memory.nr_lent, 0);
+}
+
+/* The memory behind an address that the device was given. */
+static uint8_t *behind(const void *field)
+{
+	uint64_t addr;
+
+	memcpy(&addr, field, sizeof(addr));
+	assert_true(addr >= FAR_AWAY);
+	return (uint8_t *)(uintptr_t)(addr - FAR_AWAY);
+}
+
+static void memory_of_its_own_is_used_for_all(void **state)
+{
+	static _Alignas(64) uint8_t context[WD_COMP_STATE_BYTES];
+	struct wd_comp_state stream = { .buf = context };
+	uint8_t in[4] = { 1, 2, 3, 4 }, out[64] = { 0 };
+	struct wd_comp_req req = small_req(WD_OP_COMPRESS, in, out);
+	struct wd_req *back;
+	struct bench b;
+
+	(void)state;
+	memory_open(&b, WD_OP_COMPRESS);
+	context[64] = 0xc0;
+	req.state = &stream;
+	assert_int_equal(send_one(&b, &req), 1);
+	assert_int_equal(req.head.bounced_bytes, 0);
+	assert_memory_equal(behind(b.dus + 72), in, 4);
+	memset(behind(b.dus + 80), 0xaa, 64);
+	assert_int_equal(behind(b.dus + 88)[0], 0xc0);
+	behind(b.dus + 88)[38847] = 0xc1;
+	put32(b.dus + 0, 4);
+	put32(b.dus + 4, 10);
+	complete(&b, 0, 0, 1);
+	assert_int_equal(wd_hisi_zip_driver.recv(b.queue, &back, 1), 1);
+	assert_int_equal(out[9], 0xaa);
+	assert_int_equal(out[10], 0);
+	assert_int_equal(context[64 + 38847], 0xc1);
+	assert_int_equal(req.head.bounced_bytes, 4 + 10 + 2 * 38848);
+	memory_close(&b);
+}
+
+static void lists_are_copied_from_the_data_on(void **state)
+{
+	uint8_t in[2][30] = { { 0 } }, out[3][10] = { { 0 } };
+	struct iovec src[] = { { in[0], 30 }, { in[1], 30 } };
+	struct iovec dst[] = { { out[0], 10 }, { out[1], 10 }, { out[2], 10 } };
+	struct wd_comp_req req = { .head = { .op = WD_OP_COMPRESS },
+				   .format = WD_COMP_GZIP,
+				   .flags = WD_COMP_F_SGL,
+				   .src = src,
+				   .src_nr = 2,
+				   .src_len = 40,
+				   .src_offset = 13,
+				   .dst = dst,
+				   .dst_nr = 3,
+				   .dst_len = 18,
+				   .dst_offset = 12 };
+	struct wd_req *back;
+	uint8_t *list;
+	struct bench b;
+
+	(void)state;
+	memory_open(&b, WD_OP_COMPRESS);
+	in[0][13] = 7;
+	in[1][22] = 8;
+	assert_int_equal(send_one(&b, &req), 1);
+	assert_int_equal(memory.nr_mapped, 4);
+	/* No offsets: the lists begin there. */
+	assert_bytes(b.dus + 28, 0, 0, 0, 0x30, 0, 0, 0, 0, 0x03, 0x41, 0, 0);
+	list = behind(b.dus + 72);
+	assert_bytes(list, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 255, 0, 0, 0);
+	assert_int_equal(behind(list + 64)[0], 7);
+	assert_bytes(list + 64 + 16, 17, 0, 0, 0);
+	assert_int_equal(behind(list + 96)[22], 8);
+	assert_bytes(list + 96 + 16, 23, 0, 0, 0);
+	list = behind(b.dus + 80);
+	assert_bytes(list + 64 + 16, 8, 0, 0, 0);
+	assert_bytes(list + 96 + 16, 10, 0, 0, 0);
+	memset(behind(list + 64), 0xaa, 8);
+	memset(behind(list + 96), 0xbb, 10);
+	put32(b.dus + 0, 40);
+	put32(b.dus + 4, 11);
+	complete(&b, 0, 0, 1);
+	assert_int_equal(wd_hisi_zip_driver.recv(b.queue, &back, 1), 1);
+	assert_bytes(out[1], 0, 0, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa);
+	assert_bytes(out[2], 0xbb, 0xbb, 0xbb, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(req.head.bounced_bytes, 40 + 11);
+	/* Failing in the second list, nothing of the first stays. */
+	memory.room = 3;
+	assert_int_equal(send_one(&b, &req), -ENOMEM);
+	assert_int_equal(memory.nr_mapped, 0);
+	memory_close(&b);
+}
+
+/* However far it came, a request without room leaves nothing; what was taken is published. */
+static void no_room_for_copies_is_as_a_full_queue(void **state)
+{
+	static _Alignas(64) uint8_t context[WD_COMP_STATE_BYTES];
+	struct wd_comp_state stream = { .buf = context };
+	uint8_t in[4], out[64];
+	struct wd_comp_req req[3];
+	struct wd_req *heads[3], *back;
+	unsigned int i, room;
+	struct bench b;
+
+	(void)state;
+	for (room = 0; room < 3; room++) {
+		memory_open(&b, WD_OP_COMPRESS);
+		for (i = 0; i < 3; i++) {
+			req[i] = small_req(WD_OP_COMPRESS, in, out);
+			req[i].head.flags = WD_REQ_F_MORE;
+			req[i].state = i ? &stream : NULL;
+			heads[i] = &req[i].head;
+		}
+		memory.room = room;
+		assert_int_equal(wd_hisi_zip_driver.send(b.queue, heads + 1, 2), -ENOMEM);
+		assert_int_equal(memory.nr_mapped, 0);
+		memory.room = 2 + room;
+		assert_int_equal(wd_hisi_zip_driver.send(b.queue, heads, 3), 1);
+		assert_int_equal(memory.nr_mapped, 2);
+		assert_int_equal(b.nr_rings, 1);
+		assert_int_equal(wd_hisi_zip_driver.send(b.queue, heads + 1, 2), -EAGAIN);
+		complete(&b, 0, 0, 1);
+		assert_int_equal(wd_hisi_zip_driver.recv(b.queue, &back, 1), 1);
+		memory.room = 3;
+		assert_int_equal(wd_hisi_zip_driver.send(b.queue, heads + 1, 2), 1);
+		/* The rest goes unanswered: nothing is copied back. */
+		memset(out, 0x11, sizeof(out));
+		assert_int_equal(wd_hisi_zip_driver.abandon(b.queue, heads, 3), 1);
+		assert_int_equal(heads[0]->status, WD_STATUS_DEVICE_GONE);
+		assert_int_equal(heads[0]->bounced_bytes, 4 + 38848);
+		assert_int_equal(out[0], 0x11);
+		memory_close(&b);
+	}
+}
+
+static void results_that_lie_copy_nothing(void **state)
+{
+	uint8_t in[4], out[64] = { 0 };
+	struct wd_comp_req req = small_req(WD_OP_DECOMPRESS, in, out);
+	struct wd_req *back;
+	struct bench b;
+
+	(void)state;
+	memory_open(&b, WD_OP_DECOMPRESS);
+	send_and_complete(&b, &req);
+	put32(b.dus + 4, 65);
+	assert_int_equal(wd_hisi_zip_driver.recv(b.queue, &back, 1), 1);
+	assert_int_equal(req.head.status, WD_STATUS_DEVICE_ERROR);
+	assert_int_equal(out[0], 0);
+	assert_int_equal(req.head.bounced_bytes, 4);
+	memory_close(&b);
+}
+
+/* Neither any pointer nor memory of its own: nothing that could work. */
+static void without_memory_it_is_refused(void **state)
+{
+	struct wd_capa capa = { .alg = "gzip", .op = WD_OP_COMPRESS };
+	struct bench b;
+
+	(void)state;
+	bench_prepare(&b, 0, DEPTH);
+	assert_int_equal(wd_hisi_zip_driver.open(b.queue, &b.port, &capa, &b.depth), -EOPNOTSUPP);
+	free(b.queue);
+	free(b.dus);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -640,6 +895,11 @@ int main(void)
 		cmocka_unit_test(every_status_has_its_meaning),
 		cmocka_unit_test(a_reset_is_seen_and_answers_everything),
 		cmocka_unit_test(wrong_requests_are_refused),
+		cmocka_unit_test(memory_of_its_own_is_used_for_all),
+		cmocka_unit_test(lists_are_copied_from_the_data_on),
+		cmocka_unit_test(no_room_for_copies_is_as_a_full_queue),
+		cmocka_unit_test(results_that_lie_copy_nothing),
+		cmocka_unit_test(without_memory_it_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

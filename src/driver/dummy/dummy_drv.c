@@ -11,10 +11,14 @@
  * more if nothing was refused meanwhile; with nothing in flight one follows
  * always, and the device always has room for one.  So the backlog never waits
  * for anything but answers.
+ *
+ * A device that does not take any pointer gets its records from the port, and
+ * each request's buffers are mapped from send to recv (struct dummy_maps).
  */
 #include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <wd/driver.h>
@@ -28,9 +32,19 @@
 
 /* What belongs to a slot of the device's table: one cache line. */
 struct dummy_slot {
-	BASE_ALIGNED(BASE_CACHE_LINE) struct dummy_record record; /* the device's */
-	struct wd_memop_req *req;				  /* NULL: the slot is free */
-	uint32_t tag; /* of the answer awaited; one more with each answer taken */
+	/* the device's, unless it reaches memory of its own only */
+	BASE_ALIGNED(BASE_CACHE_LINE) struct dummy_record record;
+	struct wd_memop_req *req; /* NULL: the slot is free */
+	uint32_t tag;		  /* of the answer awaited; one more with each answer taken */
+};
+
+/* Distance of two records, wherever they lie. */
+#define RECORD_STRIDE sizeof(struct dummy_slot)
+
+/* What the request of a slot has mapped, where the device does not take any pointer. */
+struct dummy_maps {
+	struct wd_mapping src;
+	struct wd_mapping dst;
 };
 
 struct dummy_queue {
@@ -38,6 +52,9 @@ struct dummy_queue {
 	struct dummy_desc *desc;     /* the device's table, in region 1 */
 	_Atomic uint64_t *done_word; /* the device's, in region 1 */
 	_Atomic uint32_t *state;     /* the device's, in region 1 */
+	uint8_t *records;	     /* the slots' own, or memory of the port */
+	struct dummy_maps *maps;     /* by slot; NULL: the device takes any pointer */
+	struct wd_port *port;	     /* for them */
 	uint32_t nr_slots;
 	uint32_t nr_groups; /* of which slots were ever used: there may be answers */
 	uint32_t nr_free;
@@ -86,6 +103,26 @@ static int ask_nr_slots(struct wd_port *port, uint32_t *ret_nr_slots)
 	return 0;
 }
 
+/* Where the device's records lie, and what the device calls that place. */
+static int place_records(struct dummy_queue *q, struct wd_port *port, uint64_t *ret_addr)
+{
+	const struct wd_port_memory *memory = port->memory;
+
+	if (!memory) {
+		q->records = (uint8_t *)q->slot;
+		*ret_addr = (uintptr_t)q->slot;
+		return 0;
+	}
+	q->maps = calloc(q->nr_slots, sizeof(*q->maps));
+	if (!q->maps)
+		return -ENOMEM;
+	q->records = memory->alloc(port, q->nr_slots * RECORD_STRIDE, ret_addr);
+	if (q->records)
+		return 0;
+	free(q->maps);
+	return -ENOMEM;
+}
+
 static int dummy_open(void *queue, struct wd_port *port, const struct wd_capa *capa,
 		      uint32_t *depth)
 {
@@ -93,12 +130,12 @@ static int dummy_open(void *queue, struct wd_port *port, const struct wd_capa *c
 	uint8_t *dus = port->region[WD_REGION_DUS].addr;
 	struct dummy_queue *q = queue;
 	uint32_t nr_slots = 0;
+	uint64_t records;
 	uint32_t slot;
 	int err;
 
 	(void)capa; /* every queue serves every operation */
-	/* The records lie in this very struct, so the device must reach any memory. */
-	if (!(port->flags & WD_CAPA_F_SVA))
+	if (!(port->flags & WD_CAPA_F_SVA) && !port->memory)
 		return -EOPNOTSUPP;
 	if (!dus || (!port->ring && (!mmio->addr || mmio->bytes < DUMMY_MMIO_BYTES)))
 		return -EIO;
@@ -114,11 +151,15 @@ static int dummy_open(void *queue, struct wd_port *port, const struct wd_capa *c
 	q->desc = (struct dummy_desc *)(void *)(dus + DUMMY_DUS_SLOTS);
 	q->done_word = (_Atomic uint64_t *)(void *)(dus + DUMMY_DUS_DONE(0));
 	q->state = (_Atomic uint32_t *)(void *)(dus + DUMMY_DUS_STATE);
+	q->port = port;
 	q->nr_slots = nr_slots;
 	q->nr_groups = 1;
+	err = place_records(q, port, &records);
+	if (err)
+		return err;
 	/* What a descriptor never changes is written once; slot 0 is the first to be used. */
 	for (slot = nr_slots; slot-- > 0;) {
-		q->desc[slot].record = htole64((uintptr_t)&q->slot[slot].record);
+		q->desc[slot].record = htole64(records + slot * RECORD_STRIDE);
 		q->slot[slot].tag = 1; /* not that of a record never written */
 		q->free[q->nr_free++] = (uint16_t)slot;
 	}
@@ -128,8 +169,64 @@ static int dummy_open(void *queue, struct wd_port *port, const struct wd_capa *c
 
 static void dummy_close(void *queue)
 {
-	(void)queue; /* nothing was allocated */
+	struct dummy_queue *q = queue;
+
+	if (!q->maps)
+		return;
+	q->port->memory->free(q->port, q->records, q->nr_slots * RECORD_STRIDE);
+	free(q->maps);
 }
+
+/* ---- buffers of devices that do not take any pointer */
+
+/* Refused by the device whatever lies there: goes to it as it is. */
+static bool is_senseless(const struct wd_memop_req *req)
+{
+	uintptr_t src = (uintptr_t)req->src, dst = (uintptr_t)req->dst;
+	uint64_t len = req->len;
+
+	if (len > DUMMY_LEN_MAX || (req->head.op != WD_OP_FILL && src + len < src) ||
+	    (req->head.op != WD_OP_CRC32 && dst + len < dst))
+		return true;
+	/* Of copies it would not see it any more. */
+	return req->head.op == WD_OP_COPY && src < dst + len && dst < src + len;
+}
+
+static BASE_COLD int map_buffers(struct dummy_queue *q, uint32_t nr, struct wd_memop_req *req)
+{
+	struct dummy_maps *m = &q->maps[nr];
+	size_t src_bytes = 0, dst_bytes = 0;
+	int err;
+
+	if (req->head.op == WD_OP_NOP)
+		return 0;
+	if (!is_senseless(req)) {
+		src_bytes = req->head.op != WD_OP_FILL ? req->len : 0;
+		dst_bytes = req->head.op != WD_OP_CRC32 ? req->len : 0;
+	}
+	err = wd_map(q->port, req->src, src_bytes, WD_MAP_READ, &m->src);
+	if (err)
+		return err;
+	err = wd_map(q->port, req->dst, dst_bytes, WD_MAP_WRITE, &m->dst);
+	if (err)
+		wd_unmap_unsent(q->port, &m->src);
+	return err;
+}
+
+static BASE_COLD void unmap_buffers(struct dummy_queue *q, uint32_t nr, struct wd_req *head,
+				    size_t written)
+{
+	wd_unmap(q->port, head, &q->maps[nr].src, 0);
+	wd_unmap(q->port, head, &q->maps[nr].dst, written);
+}
+
+static BASE_COLD void put_mapped(const struct dummy_queue *q, uint32_t nr)
+{
+	q->desc[nr].src = htole64(q->maps[nr].src.addr);
+	q->desc[nr].dst = htole64(q->maps[nr].dst.addr);
+}
+
+/* ---- after the device */
 
 static int dummy_abandon(void *queue, struct wd_req **ret_reqs, unsigned int nr)
 {
@@ -142,6 +239,8 @@ static int dummy_abandon(void *queue, struct wd_req **ret_reqs, unsigned int nr)
 
 		if (!req)
 			continue;
+		if (q->maps)
+			unmap_buffers(q, slot, &req->head, 0);
 		/* A recv after this finds nothing. */
 		q->slot[slot].req = NULL;
 		req->head.status = WD_STATUS_DEVICE_GONE;
@@ -210,6 +309,8 @@ static inline void submit(struct dummy_queue *q, uint32_t nr, uint8_t opcode)
 		desc->src = htole64((uintptr_t)req->src);
 		desc->dst = htole64((uintptr_t)req->dst);
 		memcpy(desc->pattern, &req->pattern, sizeof(desc->pattern));
+		if (base_unlikely(q->maps != NULL))
+			put_mapped(q, nr);
 	}
 	q->submitted[g] ^= 1ull << nr % DUMMY_GROUP;
 	q->unpublished_groups |= 1u << g;
@@ -226,14 +327,20 @@ static BASE_COLD void push_backlog(struct dummy_queue *q, uint32_t nr)
 static inline int send_one(struct dummy_queue *q, struct wd_req *head)
 {
 	int opcode = to_opcode(head);
-	uint32_t nr;
+	uint32_t nr = q->free[q->nr_free - 1];
 
 	if (base_unlikely(opcode < 0))
 		return -EOPNOTSUPP;
-	nr = q->free[--q->nr_free];
+	if (base_unlikely(q->maps != NULL)) {
+		int err = map_buffers(q, nr, (struct wd_memop_req *)(void *)head);
+
+		if (err)
+			return wd_map_error(err, q->nr_free < q->nr_slots);
+	}
+	q->nr_free--;
 	head->status = WD_STATUS_PENDING;
 	head->retries = 0;
-	head->bounced_bytes = 0; /* the device takes any pointer */
+	head->bounced_bytes = 0;
 	q->slot[nr].req = (struct wd_memop_req *)(void *)head;
 	/* What was refused goes first, or it might never. */
 	if (base_unlikely(q->backlog_head != q->backlog_tail))
@@ -260,7 +367,8 @@ static int dummy_send(void *queue, struct wd_req *const *reqs, unsigned int nr)
 		err = send_one(q, reqs[n]);
 	}
 	n -= base_unlikely(err);
-	if (n && !(reqs[n - 1]->flags & WD_REQ_F_MORE))
+	/* Without memory for copies it is as with a full queue. */
+	if ((n && !(reqs[n - 1]->flags & WD_REQ_F_MORE)) || base_unlikely(err == -EAGAIN))
 		publish(q);
 	return n ? (int)n : err;
 }
@@ -369,10 +477,11 @@ static int take_finished(struct dummy_queue *q, struct wd_req **ret_reqs, unsign
 		uint64_t bit = q->found & -q->found;
 		uint32_t i = q->found_group * DUMMY_GROUP + (uint32_t)__builtin_ctzll(bit);
 		struct dummy_slot *slot = &q->slot[i];
+		struct dummy_record *record =
+			(struct dummy_record *)(void *)(q->records + i * RECORD_STRIDE);
 		struct wd_memop_req *req = slot->req;
 		/* the rest of the record before its head: pairs with the device's release */
-		uint64_t answer =
-			le64toh(wd_load_acquire((_Atomic uint64_t *)(void *)&slot->record));
+		uint64_t answer = le64toh(wd_load_acquire((_Atomic uint64_t *)(void *)record));
 
 		wd_dma_rmb();
 		/* Nonsense.  It is found again until nothing else is left: then it is the end. */
@@ -386,7 +495,9 @@ static int take_finished(struct dummy_queue *q, struct wd_req **ret_reqs, unsign
 			take_refusal(q, i);
 			continue;
 		}
-		take_results(req, &slot->record, answer);
+		take_results(req, record, answer);
+		if (base_unlikely(q->maps != NULL))
+			unmap_buffers(q, i, &req->head, req->head.op == WD_OP_NOP ? 0 : req->done);
 		slot->req = NULL;
 		q->free[q->nr_free++] = (uint16_t)i;
 		ret_reqs[n++] = &req->head;

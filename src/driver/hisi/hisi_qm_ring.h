@@ -112,7 +112,8 @@ static inline void hisi_qm_publish(struct hisi_qm_ring *r)
 
 /*
  * The slot that the next CQE completes, taken off the CQ; -EAGAIN when there is
- * none, -EIO when the device names a slot that it does not have.
+ * none, -EIO when the device names another than the oldest in flight: it completes
+ * in order (facts 2.7), and may still be at work on any other.
  */
 static inline int hisi_qm_take_cqe(struct hisi_qm_ring *r, uint32_t *ret_slot)
 {
@@ -128,7 +129,7 @@ static inline int hisi_qm_take_cqe(struct hisi_qm_ring *r, uint32_t *ret_slot)
 	slot = bytes_get_le16(cqe + offsetof(struct hisi_qm_cqe, sq_head));
 	r->cq_phase = ring_next_phase(r->cq_phase, r->cq_head, r->cq_depth);
 	r->cq_head = ring_next(r->cq_head, r->cq_depth);
-	if (base_unlikely(slot >= r->sq_depth || !r->slot[slot].req))
+	if (base_unlikely(slot != r->sq_oldest || !r->slot[slot].req))
 		return -EIO;
 	*ret_slot = slot;
 	return 0;

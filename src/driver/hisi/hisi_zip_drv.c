@@ -26,11 +26,20 @@ struct zip_slot_sgl {
 	struct hisi_sgl dst;
 };
 
+/* What the request of a slot has mapped beside lists, where the device does not take any pointer. */
+struct zip_slot_maps {
+	struct wd_mapping src;
+	struct wd_mapping dst;
+	struct wd_mapping ctx;
+};
+
 struct zip_queue {
 	struct hisi_qm_ring ring;
 	uint16_t op; /* the one its qc_type is for */
 	bool has_levels;
-	struct zip_slot_sgl *sgl; /* one per slot, NULL until the first scattered request */
+	struct zip_slot_maps *maps; /* one per slot; NULL: the device takes any pointer */
+	struct wd_port *port;	    /* for them, NULL likewise */
+	struct zip_slot_sgl *sgl;   /* one per slot, NULL until the first scattered request */
 };
 
 static int zip_probe(const char *api)
@@ -47,13 +56,24 @@ static int zip_open(void *queue, struct wd_port *port, const struct wd_capa *cap
 {
 	struct zip_queue *zq = queue;
 	uint32_t qc_type;
+	int err;
 
+	if (!(port->flags & WD_CAPA_F_SVA) && !port->memory)
+		return -EOPNOTSUPP;
 	if (capa->op != WD_OP_COMPRESS && capa->op != WD_OP_DECOMPRESS)
 		return -EOPNOTSUPP;
 	qc_type = capa->op == WD_OP_COMPRESS ? HISI_ZIP_QC_COMPRESS : HISI_ZIP_QC_DECOMPRESS;
 	zq->op = (uint16_t)capa->op;
 	zq->has_levels = port->flags & WD_CAPA_F_LEVELS;
-	return hisi_qm_ring_open(&zq->ring, port, qc_type, HISI_ZIP_SQE_BYTES, depth);
+	err = hisi_qm_ring_open(&zq->ring, port, qc_type, HISI_ZIP_SQE_BYTES, depth);
+	if (err || !port->memory)
+		return err;
+	zq->port = port;
+	zq->maps = calloc(zq->ring.sq_depth, sizeof(*zq->maps));
+	if (zq->maps)
+		return 0;
+	hisi_qm_ring_close(&zq->ring);
+	return -ENOMEM;
 }
 
 static void zip_close(void *queue)
@@ -66,6 +86,7 @@ static void zip_close(void *queue)
 		hisi_sgl_fini(&zq->sgl[i].dst);
 	}
 	free(zq->sgl);
+	free(zq->maps);
 	hisi_qm_ring_close(&zq->ring);
 }
 
@@ -77,34 +98,57 @@ static inline void put_addr(__le32 *low_high, uint64_t addr)
 	low_high[1] = htole32((uint32_t)(addr >> 32));
 }
 
-/* Scattered buffers: the slot's own lists take the place of the pointers. */
+/* The slot's own lists.  Returns NULL when there is no memory for them. */
+static struct zip_slot_sgl *get_sgl(struct zip_queue *zq)
+{
+	struct zip_slot_sgl *sgl;
+
+	if (!zq->sgl)
+		zq->sgl = calloc(zq->ring.sq_depth, sizeof(*zq->sgl));
+	if (!zq->sgl)
+		return NULL;
+	sgl = &zq->sgl[zq->ring.sq_tail];
+	sgl->src.port = zq->port;
+	sgl->dst.port = zq->port;
+	return sgl;
+}
+
+/*
+ * Scattered buffers: lists take the place of the pointers.  Mapped lists begin
+ * where the data does: nothing before it is copied, there or back.
+ */
 static BASE_COLD int encode_sgl(struct zip_queue *zq, const struct wd_comp_req *req,
 				struct hisi_zip_sqe *sqe)
 {
+	uint32_t src_skip = 0, dst_skip = 0;
 	struct zip_slot_sgl *sgl;
 	int err;
 
 	if (!req->src || !req->dst || req->src_offset > HISI_ZIP_DW7_IN_OFFSET_MASK ||
 	    req->dst_offset > HISI_ZIP_DW8_OUT_OFFSET_MASK)
 		return -EINVAL;
-	if (!zq->sgl) {
-		zq->sgl = calloc(zq->ring.sq_depth, sizeof(*zq->sgl));
-		if (!zq->sgl)
-			return -ENOMEM;
+	if (zq->maps) {
+		src_skip = req->src_offset;
+		dst_skip = req->dst_offset;
 	}
-	sgl = &zq->sgl[zq->ring.sq_tail];
-	err = hisi_sgl_fill(&sgl->src, req->src, req->src_nr,
-			    (uint64_t)req->src_offset + req->src_len);
-	if (!err)
-		err = hisi_sgl_fill(&sgl->dst, req->dst, req->dst_nr,
-				    (uint64_t)req->dst_offset + req->dst_len);
+	sgl = get_sgl(zq);
+	if (!sgl)
+		return -ENOMEM;
+	err = hisi_sgl_fill(&sgl->src, req->src, req->src_nr, src_skip,
+			    (uint64_t)req->src_offset - src_skip + req->src_len, WD_MAP_READ);
 	if (err)
 		return err;
-	sqe->dw7 |= htole32(req->src_offset);
-	sqe->dw8 = htole32(req->dst_offset);
+	err = hisi_sgl_fill(&sgl->dst, req->dst, req->dst_nr, dst_skip,
+			    (uint64_t)req->dst_offset - dst_skip + req->dst_len, WD_MAP_WRITE);
+	if (err) {
+		hisi_sgl_unmap(&sgl->src, NULL, 0);
+		return err;
+	}
+	sqe->dw7 |= htole32(req->src_offset - src_skip);
+	sqe->dw8 = htole32(req->dst_offset - dst_skip);
 	sqe->dw9 |= htole32(HISI_ZIP_BUF_SGL << HISI_ZIP_DW9_BUF_TYPE_SHIFT);
-	put_addr(&sqe->source_addr_l, (uintptr_t)sgl->src.block);
-	put_addr(&sqe->dest_addr_l, (uintptr_t)sgl->dst.block);
+	put_addr(&sqe->source_addr_l, sgl->src.addr);
+	put_addr(&sqe->dest_addr_l, sgl->dst.addr);
 	return 0;
 }
 
@@ -131,12 +175,58 @@ static inline int encode_state(const struct wd_comp_req *req, struct hisi_zip_sq
 	return 0;
 }
 
+/* Ends what the request of a slot has mapped; without @req it was not sent. */
+static BASE_COLD void unmap_slot(struct zip_queue *zq, uint32_t slot, struct wd_req *req,
+				 size_t produced, bool is_done)
+{
+	struct zip_slot_maps *m = &zq->maps[slot];
+
+	if (zq->sgl) {
+		hisi_sgl_unmap(&zq->sgl[slot].src, req, 0);
+		hisi_sgl_unmap(&zq->sgl[slot].dst, req, produced);
+	}
+	if (!req) {
+		wd_unmap_unsent(zq->port, &m->src);
+		wd_unmap_unsent(zq->port, &m->dst);
+		wd_unmap_unsent(zq->port, &m->ctx);
+		return;
+	}
+	wd_unmap(zq->port, req, &m->src, 0);
+	wd_unmap(zq->port, req, &m->dst, produced);
+	wd_unmap(zq->port, req, &m->ctx, is_done ? HISI_ZIP_CTX_BYTES : 0);
+}
+
+/* Puts the addresses of what is mapped in the place of the pointers. */
+static BASE_COLD int map_request(struct zip_queue *zq, const struct wd_comp_req *req,
+				 struct hisi_zip_sqe *sqe)
+{
+	struct zip_slot_maps *m = &zq->maps[zq->ring.sq_tail];
+	int err = 0;
+
+	if (!(req->flags & WD_COMP_F_SGL)) {
+		err = wd_map(zq->port, req->src, req->src_len, WD_MAP_READ, &m->src);
+		if (!err)
+			err = wd_map(zq->port, req->dst, req->dst_len, WD_MAP_WRITE, &m->dst);
+		put_addr(&sqe->source_addr_l, m->src.addr);
+		put_addr(&sqe->dest_addr_l, m->dst.addr);
+	}
+	if (!err && req->state) {
+		err = wd_map(zq->port, (uint8_t *)req->state->buf + HISI_ZIP_CTX_OFFSET,
+			     HISI_ZIP_CTX_BYTES, WD_MAP_READ | WD_MAP_WRITE, &m->ctx);
+		put_addr(&sqe->stream_ctx_addr_l, m->ctx.addr);
+	}
+	if (err)
+		unmap_slot(zq, zq->ring.sq_tail, NULL, 0, false);
+	return err;
+}
+
 static inline int encode_request(struct zip_queue *zq, const struct wd_comp_req *req,
 				 struct hisi_zip_sqe *sqe)
 {
 	uint32_t bits = req->window_bits ? req->window_bits : WINDOW_BITS_MAX;
 	uint32_t avail = req->dst_len;
 	uint32_t dw9 = req->format;
+	int err = 0;
 
 	if (req->format < WD_COMP_DEFLATE || req->format > WD_COMP_GZIP ||
 	    req->src_len > WD_COMP_PIECE_MAX || req->dst_len > WD_COMP_PIECE_MAX ||
@@ -157,18 +247,21 @@ static inline int encode_request(struct zip_queue *zq, const struct wd_comp_req 
 	sqe->dw7 = htole32(HISI_ZIP_DW7_TYPE3 << HISI_ZIP_DW7_TYPE_SHIFT);
 	sqe->dw9 = htole32(dw9);
 	if (req->state) {
-		int err = encode_state(req, sqe);
-
+		err = encode_state(req, sqe);
 		if (err)
 			return err;
 	}
-	if (base_unlikely(req->flags & WD_COMP_F_SGL))
-		return encode_sgl(zq, req, sqe);
-	if ((!req->src && req->src_len) || (!req->dst && avail))
-		return -EINVAL;
-	put_addr(&sqe->source_addr_l, (uintptr_t)req->src);
-	put_addr(&sqe->dest_addr_l, (uintptr_t)req->dst);
-	return 0;
+	if (base_unlikely(req->flags & WD_COMP_F_SGL)) {
+		err = encode_sgl(zq, req, sqe);
+	} else {
+		if ((!req->src && req->src_len) || (!req->dst && avail))
+			return -EINVAL;
+		put_addr(&sqe->source_addr_l, (uintptr_t)req->src);
+		put_addr(&sqe->dest_addr_l, (uintptr_t)req->dst);
+	}
+	if (base_unlikely(zq->maps != NULL) && !err)
+		err = map_request(zq, req, sqe);
+	return err;
 }
 
 /* In vectors: for a memset of this size compilers choose a string instruction, 30 cycles. */
@@ -223,8 +316,14 @@ static int zip_send(void *queue, struct wd_req *const *reqs, unsigned int nr)
 		sqe->tag_l = htole32(hisi_qm_next_tag(r));
 		hisi_qm_push(r, req);
 	}
-	/* A full ring is published whatever was said: room comes only from what was. */
-	if ((n && !(reqs[n - 1]->flags & WD_REQ_F_MORE)) || !hisi_qm_has_room(r))
+	if (base_unlikely(zq->maps != NULL) && !n)
+		err = wd_map_error(err, r->sq_oldest != r->sq_tail);
+	/*
+	 * A full ring is published whatever was said: room comes only from what was.
+	 * The same goes for memory of copies.
+	 */
+	if ((n && !(reqs[n - 1]->flags & WD_REQ_F_MORE)) || !hisi_qm_has_room(r) ||
+	    base_unlikely(n < nr && err == -EAGAIN))
 		hisi_qm_publish(r);
 	return n ? (int)n : err;
 }
@@ -311,6 +410,12 @@ static inline void decode_request(const struct zip_queue *zq, struct wd_comp_req
 	req->head.status = status;
 }
 
+/* After decoding: what is copied back is what the results say. */
+static BASE_COLD void unmap_done(struct zip_queue *zq, uint32_t slot, struct wd_req *req)
+{
+	unmap_slot(zq, slot, req, base_container_of(req, struct wd_comp_req, head)->produced, true);
+}
+
 static inline void decode_nop(struct wd_req *req, uint32_t dw3)
 {
 	req->status = dw3 & HISI_ZIP_DW3_STATUS_MASK ? WD_STATUS_DEVICE_ERROR : WD_STATUS_OK;
@@ -336,6 +441,8 @@ static inline struct wd_req *take_slot(struct zip_queue *zq, uint32_t slot)
 	/* Checked is the copy: the device may write on. */
 	atomic_signal_fence(memory_order_seq_cst);
 	decode_request(zq, base_container_of(req, struct wd_comp_req, head), &sqe);
+	if (base_unlikely(zq->maps != NULL))
+		unmap_done(zq, slot, req);
 	return req;
 }
 
@@ -385,8 +492,18 @@ static void zip_arm(void *queue)
 static int zip_abandon(void *queue, struct wd_req **ret_reqs, unsigned int nr)
 {
 	struct zip_queue *zq = queue;
+	unsigned int n;
 
-	return hisi_qm_ring_abandon(&zq->ring, ret_reqs, nr);
+	if (!zq->maps)
+		return hisi_qm_ring_abandon(&zq->ring, ret_reqs, nr);
+	for (n = 0; n < nr; n++) {
+		uint32_t slot = zq->ring.sq_oldest;
+
+		if (!hisi_qm_ring_abandon(&zq->ring, &ret_reqs[n], 1))
+			break;
+		unmap_slot(zq, slot, ret_reqs[n], 0, false);
+	}
+	return (int)n;
 }
 
 const struct wd_driver wd_hisi_zip_driver = {
