@@ -63,7 +63,8 @@ struct throughput {
 
 static int fail(const struct comp_case *c, const char *what)
 {
-	fprintf(stderr, "bench_comp: %s of %zu bytes: %s\n", c->kind->name, c->block_bytes, what);
+	fprintf(stderr, "bench_comp: %s of %zu bytes: %s\n", c->kind->name, c->blocks.block_bytes,
+		what);
 	return -1;
 }
 
@@ -72,11 +73,12 @@ static int fail(const struct comp_case *c, const char *what)
 /* Times @nr calls from *at on, one side only. */
 static int time_calls(struct comp_case *c, bool is_queue, size_t *at, size_t nr, double *ret_ns)
 {
-	uint64_t (*const clock)(void) = c->block_bytes < LONG_BYTES ? measure_now_ns : clock_long;
+	uint64_t (*const clock)(void) = c->blocks.block_bytes < LONG_BYTES ? measure_now_ns :
+									     clock_long;
 	size_t i;
 
 	for (i = 0; i < nr; i++) {
-		const struct comp_block *b = &c->block[*at];
+		const struct comp_block *b = &c->blocks.block[*at];
 		struct comp_slot *slot = &c->slot[i % COMP_DEPTH];
 		uint64_t start = clock();
 		size_t bytes = is_queue ? comp_case_call_queue(c, b, slot) :
@@ -85,7 +87,7 @@ static int time_calls(struct comp_case *c, bool is_queue, size_t *at, size_t nr,
 		ret_ns[i] = (double)(clock() - start);
 		if (!bytes)
 			return fail(c, "a call failed");
-		*at = *at + 1 == c->nr_blocks ? 0 : *at + 1;
+		*at = comp_blocks_next(&c->blocks, *at);
 	}
 	return 0;
 }
@@ -93,14 +95,14 @@ static int time_calls(struct comp_case *c, bool is_queue, size_t *at, size_t nr,
 static int measure_latency(struct comp_case *c, uint64_t run_ns, struct latency *ret)
 {
 	static double direct_ns[SAMPLES_MAX], queue_ns[SAMPLES_MAX];
-	size_t turn = TURN_BYTES / c->block_bytes ? TURN_BYTES / c->block_bytes : 1;
+	size_t turn = TURN_BYTES / c->blocks.block_bytes ? TURN_BYTES / c->blocks.block_bytes : 1;
 	/* Half the blocks apart: neither side meets what the other has just warmed up. */
-	size_t at_direct = 0, at_queue = c->nr_blocks / 2;
+	size_t at_direct = 0, at_queue = c->blocks.nr / 2;
 	uint64_t start = measure_now_ns();
 	size_t nr = 0;
 
-	if (turn > c->nr_blocks)
-		turn = c->nr_blocks;
+	if (turn > c->blocks.nr)
+		turn = c->blocks.nr;
 	while (nr + turn <= SAMPLES_MAX &&
 	       (measure_now_ns() - start < run_ns || nr < TURNS_MIN * turn)) {
 		if (time_calls(c, false, &at_direct, turn, direct_ns + nr) ||
@@ -120,9 +122,9 @@ static int run_direct(struct comp_case *c, size_t from, size_t nr)
 	size_t i, at = from;
 
 	for (i = 0; i < nr; i++) {
-		if (!comp_case_call_direct(c, &c->block[at], c->slot[i % COMP_DEPTH].out))
+		if (!comp_case_call_direct(c, &c->blocks.block[at], c->slot[i % COMP_DEPTH].out))
 			return fail(c, "a call failed");
-		at = at + 1 == c->nr_blocks ? 0 : at + 1;
+		at = comp_blocks_next(&c->blocks, at);
 	}
 	return 0;
 }
@@ -138,9 +140,9 @@ static int run_queue(struct comp_case *c, size_t from, size_t nr)
 		idle[nr_idle] = &c->slot[nr_idle];
 	while (received < nr) {
 		if (nr_idle && sent < nr) {
-			if (comp_case_send(c, &c->block[at], idle[--nr_idle]))
+			if (comp_case_send(c, &c->blocks.block[at], idle[--nr_idle]))
 				return fail(c, "not sent");
-			at = at + 1 == c->nr_blocks ? 0 : at + 1;
+			at = comp_blocks_next(&c->blocks, at);
 			sent++;
 			continue;
 		}
@@ -176,7 +178,7 @@ static int measure_throughput(struct comp_case *c, uint64_t run_ns, double ns_pe
 {
 	static double direct[SEGMENTS_MAX], queue[SEGMENTS_MAX], ratio[SEGMENTS_MAX];
 	const size_t per_segment = segment_blocks(ns_per_block);
-	const double bytes = (double)per_segment * (double)c->block_bytes;
+	const double bytes = (double)per_segment * (double)c->blocks.block_bytes;
 	uint64_t start = measure_now_ns();
 	size_t nr, at = 0;
 
@@ -191,7 +193,7 @@ static int measure_throughput(struct comp_case *c, uint64_t run_ns, double ns_pe
 		direct[nr] = bytes * 1e3 / ns[0];
 		queue[nr] = bytes * 1e3 / ns[1];
 		ratio[nr] = ns[0] / ns[1];
-		at = (at + per_segment) % c->nr_blocks;
+		at = (at + per_segment) % c->blocks.nr;
 	}
 	ret->direct_mbps = measure_median(direct, nr);
 	ret->queue_mbps = measure_median(queue, nr);
@@ -219,11 +221,11 @@ static void print_case(const struct comp_case *c, const struct latency *l,
 		       const struct throughput *t, const struct comp_sizes *s)
 {
 	printf("%-11s %7zu | %8.2f %8.2f %6.3f | %8.1f %8.1f %6.3f  [%5.3f %6.3f]  | %9zu %9zu",
-	       c->kind->name, c->block_bytes, l->direct_us, l->queue_us, l->queue_us / l->direct_us,
-	       t->direct_mbps, t->queue_mbps, t->ratio, t->ratio_min, t->ratio_max, s->direct,
-	       s->queue);
+	       c->kind->name, c->blocks.block_bytes, l->direct_us, l->queue_us,
+	       l->queue_us / l->direct_us, t->direct_mbps, t->queue_mbps, t->ratio, t->ratio_min,
+	       t->ratio_max, s->direct, s->queue);
 	printf(" %zu (%zu; %zu) of %zu", s->nr_differ_packed + s->nr_differ_other,
-	       s->nr_differ_packed, s->nr_differ_twin, c->nr_blocks);
+	       s->nr_differ_packed, s->nr_differ_twin, c->blocks.nr);
 	if (c->kind == &random_kind)
 		printf(", expansion %.3f %%", 100 * ((double)s->queue / (double)s->plain - 1));
 	printf("\n");
@@ -293,7 +295,7 @@ static int run_count(const struct sample *sample, uint64_t nr)
 
 		err = comp_case_init(&c, &kinds[i], COUNT_BLOCK, sample);
 		for (n = 0; !err && n < nr; n++)
-			if (!comp_case_call_queue(&c, &c.block[n % c.nr_blocks], &c.slot[0]))
+			if (!comp_case_call_queue(&c, &c.blocks.block[n % c.blocks.nr], &c.slot[0]))
 				err = fail(&c, "a call failed");
 		if (!err)
 			err = run_queue(&c, 0, nr);

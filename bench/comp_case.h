@@ -12,8 +12,7 @@
 
 #include <wd/comp.h>
 
-#include "direct_codec.h"
-#include "sample.h"
+#include "comp_blocks.h"
 
 #define COMP_DEPTH 32u /* requests in flight */
 
@@ -24,13 +23,6 @@ struct comp_kind {
 	int level;
 	enum direct_kind direct;
 	int direct_level;
-};
-
-struct comp_block {
-	const uint8_t *src;
-	size_t src_len;
-	const uint8_t *plain; /* uncompressed */
-	size_t plain_len;
 };
 
 /* One of the requests in flight, with room for its output. */
@@ -51,11 +43,7 @@ struct comp_sizes {
 
 struct comp_case {
 	const struct comp_kind *kind;
-	size_t block_bytes;
-	size_t nr_blocks;
-	struct comp_block *block; /* in scattered order */
-	uint8_t *packed;	  /* decompression: all input */
-	size_t room;		  /* of a slot's output */
+	struct comp_blocks blocks;
 	uint8_t *outputs;
 	struct comp_slot slot[COMP_DEPTH];
 	struct wd_queue q;

@@ -6,8 +6,10 @@
 #endif
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,11 +73,15 @@ int measure_pin(int cpu)
 	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
 }
 
-int measure_in_child(int (*run)(const void *arg, double *ret_value), const void *arg,
-		     double *ret_value)
+double measure_percentile(const double *sorted, size_t nr, unsigned int percent)
 {
-	double value = 0;
-	int fds[2], status, has_value;
+	return nr ? sorted[(nr - 1) * percent / 100] : 0;
+}
+
+int measure_apart(int (*run)(const void *arg, void *ret_result), const void *arg, void *ret_result,
+		  size_t bytes)
+{
+	int fds[2], status, has_result;
 	pid_t pid;
 
 	if (pipe(fds))
@@ -83,20 +89,58 @@ int measure_in_child(int (*run)(const void *arg, double *ret_value), const void 
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		int err = run(arg, &value);
+		int err = run(arg, ret_result);
 
-		if (!err && write(fds[1], &value, sizeof(value)) != sizeof(value))
+		if (!err && write(fds[1], ret_result, bytes) != (ssize_t)bytes)
 			err = -1;
 		_exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
 	}
 	close(fds[1]);
-	has_value = pid > 0 && read(fds[0], &value, sizeof(value)) == sizeof(value);
+	has_result = pid > 0 && read(fds[0], ret_result, bytes) == (ssize_t)bytes;
 	close(fds[0]);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
-	    WEXITSTATUS(status) || !has_value)
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !has_result)
+		return -1;
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -1;
+}
+
+struct one_number {
+	int (*run)(const void *arg, double *ret_value);
+	const void *arg;
+};
+
+static int run_one_number(const void *arg, void *ret_result)
+{
+	const struct one_number *n = arg;
+
+	return n->run(n->arg, ret_result);
+}
+
+int measure_in_child(int (*run)(const void *arg, double *ret_value), const void *arg,
+		     double *ret_value)
+{
+	const struct one_number n = { run, arg };
+	double value = 0;
+
+	if (measure_apart(run_one_number, &n, &value, sizeof(value)))
 		return -1;
 	*ret_value = value;
 	return 0;
+}
+
+static void end_process(int signal)
+{
+	static const char text[] = "benchmark: took too long, something hangs\n";
+
+	(void)signal;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(2);
+	_exit(EXIT_FAILURE);
+}
+
+void measure_limit(unsigned int seconds)
+{
+	signal(SIGALRM, end_process);
+	alarm(seconds);
 }
 
 uint64_t measure_parse(const char *text, uint64_t max)
@@ -109,4 +153,24 @@ uint64_t measure_parse(const char *text, uint64_t max)
 	errno = 0;
 	v = strtoull(text, &end, 10);
 	return errno || *end || v > max ? 0 : v;
+}
+
+size_t measure_parse_list(const char *text, uint64_t max, size_t *ret_values, size_t room)
+{
+	char number[24];
+	size_t n, nr = 0;
+
+	for (;;) {
+		n = strcspn(text, ",");
+		if (n >= sizeof(number) || nr == room)
+			return 0;
+		memcpy(number, text, n);
+		number[n] = '\0';
+		ret_values[nr] = (size_t)measure_parse(number, max);
+		if (!ret_values[nr++])
+			return 0;
+		text += n;
+		if (!*text++)
+			return nr;
+	}
 }

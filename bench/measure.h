@@ -30,7 +30,23 @@ int measure_pin(int cpu);
 int measure_in_child(int (*run)(const void *arg, double *ret_value), const void *arg,
 		     double *ret_value);
 
+/* The same for a result of any kind, of up to PIPE_BUF bytes. */
+int measure_apart(int (*run)(const void *arg, void *ret_result), const void *arg, void *ret_result,
+		  size_t bytes);
+
+/*
+ * Ends the process with a message when it still runs after @seconds: whatever
+ * hangs, a benchmark does not.  Counts anew with each call.
+ */
+void measure_limit(unsigned int seconds);
+
+/* @values, sorted by measure_median(): what @percent of them do not exceed.  0 of none. */
+double measure_percentile(const double *sorted, size_t nr, unsigned int percent);
+
 /* A decimal number of 1 to @max from a command line, or 0. */
 uint64_t measure_parse(const char *text, uint64_t max);
+
+/* Several with commas between them.  How many, or 0: not understood, or more than @room. */
+size_t measure_parse_list(const char *text, uint64_t max, size_t *ret_values, size_t room);
 
 #endif

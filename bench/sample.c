@@ -116,6 +116,11 @@ int sample_gather(size_t max, struct sample *s)
 	return -1;
 }
 
+int sample_open(char *const *paths, size_t max, struct sample *s)
+{
+	return *paths ? sample_read_files(paths, s) : sample_gather(max, s);
+}
+
 int sample_make_random(size_t bytes, struct sample *s)
 {
 	uint64_t x = 0x9e3779b97f4a7c15u;

@@ -18,6 +18,9 @@ int sample_read_files(char *const *paths, struct sample *s);
 /* Up to @max bytes of headers, programs, documents and libraries of this machine. */
 int sample_gather(size_t max, struct sample *s);
 
+/* The files, or up to @max bytes of this machine where none is named. */
+int sample_open(char *const *paths, size_t max, struct sample *s);
+
 /* @bytes that no codec makes smaller; the same every time. */
 int sample_make_random(size_t bytes, struct sample *s);
 
