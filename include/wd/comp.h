@@ -239,7 +239,8 @@ enum wd_comp_flush {
  * call work, at a price.  Two SYNC_FLUSH without input between them write once.
  *
  * Return: 0 (see io->head.status), -EINVAL, -EOPNOTSUPP (the device cannot do this),
- * -ENODEV, -EIO, -ENOMEM, -ETIMEDOUT.
+ * -ENODEV, -EIO, -ENOMEM, -ETIMEDOUT, -EAGAIN (a submitted block above 8 MB is
+ * in flight).
  */
 WD_API int wd_comp_stream(struct wd_comp *comp, struct wd_comp_io *io, enum wd_comp_flush flush);
 

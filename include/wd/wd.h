@@ -96,7 +96,8 @@ struct wd_capa {
 #define WD_QUEUE_F_SHARED (1u << 0) /* any thread may use it at any time; costs a lock */
 /*
  * A device inside this process works on it only in the thread that receives or
- * waits; its workers, if there are any, leave it alone.
+ * waits; its workers, if there are any, leave it alone until a request is long
+ * or wd_queue_fd() was called.
  */
 #define WD_QUEUE_F_NEAR (1u << 1)
 
@@ -223,7 +224,7 @@ WD_API int wd_flush(struct wd_queue *q);
  * written or closed by the caller.  From then on a device inside this process
  * works on the queue in a thread of its own, which is started if there is none.
  * Should the descriptor be closed behind the library's back, the next call makes
- * another.
+ * another; so it does in a child process.
  *
  * Return: the descriptor (close-on-exec), -EINVAL, -EOPNOTSUPP, -ENOMEM, -EMFILE,
  * -ENODEV, -EAGAIN (no thread could be started).

@@ -199,6 +199,7 @@ static void forget_queues(struct wd_sched *s)
 				struct sched_queue *sq = d->queues;
 
 				d->queues = sq->next;
+				lane_forget(&sq->queue);
 				free(sq);
 			}
 			d->nr_queues = 0;

@@ -120,6 +120,9 @@ static BASE_COLD int session_renew(struct alg_session *s)
 	wd_store_relaxed(&s->inbox, NULL);
 	s->nr_jobs = 0;
 	s->nr_ended = 0;
+	/* The parent's memory, but the child's descriptors. */
+	if (s->event != NULL && s->has_fd)
+		wait_event_fini(s->event);
 	s->event = NULL;
 	s->nr_waiting = 0;
 	s->has_fd = false;

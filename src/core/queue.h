@@ -39,7 +39,7 @@ struct core_queue {
 	bool is_elsewhere; /* somebody asked that a thread of the device's be at it */
 	/* hot, written */
 	uint32_t nr_in_flight;
-	uint32_t nr_run;	/* done by the caller's own runs, not yet received; unless shared */
+	int nr_run;		/* done by the caller's own runs, not yet received; unless shared */
 	struct wait_mutex lock; /* of a shared queue */
 	/* cold */
 	const struct wd_driver *driver;

@@ -136,23 +136,37 @@ int wd_flush(struct wd_queue *q)
 
 /* ---------------------------------------------------------------- receive */
 
-/* What every request handed out goes through. */
-static inline int hand_out(struct core_queue *cq, struct wd_req **reqs, int n, enum counter which)
+/* What is rare about requests handed out: errors, copies, room in a queue that was full. */
+static BASE_COLD void note_rare(struct core_queue *cq, struct wd_req **reqs, int n,
+				enum counter which)
 {
 	uint64_t nr_errors = 0, bounced = 0;
 	int i;
 
 	for (i = 0; i < n; i++) {
-		reqs[i]->device_id = cq->device_id;
 		nr_errors += reqs[i]->status > WD_STATUS_OUTPUT_FULL;
 		bounced += reqs[i]->bounced_bytes;
 	}
-	if (base_unlikely(nr_errors && which == COUNTER_RECEIVED))
+	if (which == COUNTER_RECEIVED)
 		counter_bump(cq->counters, COUNTER_ERRORS, nr_errors);
-	if (base_unlikely(bounced))
-		counter_bump(cq->counters, COUNTER_BOUNCED_BYTES, bounced);
-	if (base_unlikely(cq->is_full))
+	counter_bump(cq->counters, COUNTER_BOUNCED_BYTES, bounced);
+	if (cq->is_full)
 		note_room(cq);
+}
+
+/* What every request handed out goes through. */
+static inline int hand_out(struct core_queue *cq, struct wd_req **reqs, int n, enum counter which)
+{
+	const uint32_t device_id = cq->device_id;
+	uint64_t rare = cq->is_full;
+	int i = 0;
+
+	do {
+		rare |= reqs[i]->bounced_bytes | (reqs[i]->status > WD_STATUS_OUTPUT_FULL);
+		reqs[i]->device_id = device_id;
+	} while (base_unlikely(++i < n));
+	if (base_unlikely(rare))
+		note_rare(cq, reqs, n, which);
 	counter_bump(cq->counters, which, (unsigned int)n);
 	cq->nr_in_flight -= (unsigned int)n;
 	return n;
@@ -237,17 +251,20 @@ static BASE_COLD int take_or_run_shared(struct core_queue *cq, struct wd_req **r
 static inline int take_or_run(struct core_queue *cq, struct wd_req **ret_reqs, unsigned int nr,
 			      enum lane_take how)
 {
+	int nr_run;
 	int n;
 
 	if (base_unlikely(cq->is_shared))
 		return take_or_run_shared(cq, ret_reqs, nr, how);
-	if (cq->run && !cq->nr_run && cq->nr_in_flight && how != LANE_TAKE_DONE) {
+	nr_run = cq->nr_run;
+	if (cq->run && !nr_run && cq->nr_in_flight && how != LANE_TAKE_DONE) {
 		n = cq->run(cq->bq, nr,
 			    how == LANE_TAKE_WAIT ? BACKEND_RUN_WAIT : BACKEND_RUN_POLL);
-		cq->nr_run = n > 0 ? (unsigned int)n : 0;
+		nr_run = n > 0 ? n : 0;
 	}
 	n = take_or_idle(cq, ret_reqs, nr);
-	cq->nr_run -= n > 0 && (unsigned int)n < cq->nr_run ? (unsigned int)n : cq->nr_run;
+	nr_run -= n > 0 ? n : nr_run;
+	cq->nr_run = nr_run > 0 ? nr_run : 0;
 	return n;
 }
 
