@@ -47,8 +47,8 @@ struct sched_queue {
 	struct wd_queue queue;
 	struct wd_sched *sched;
 	struct sched_device *device;
-	struct sched_queue *next; /* under the scheduler's lock, and these */
-	unsigned int nr_users;
+	struct sched_queue *next;  /* under the scheduler's lock, and these */
+	_Atomic uint32_t nr_users; /* changed under the lock */
 	bool is_listed;
 	bool is_near;
 	bool is_shared;		       /* for several sessions */

@@ -19,14 +19,18 @@
 static struct sched_queue *least_used(const struct sched_device *d, bool is_near)
 {
 	struct sched_queue *sq, *best = NULL;
+	uint32_t best_nr = 0;
 
 	for (sq = d->queues; sq != NULL; sq = sq->next) {
+		uint32_t nr = wd_load_relaxed(&sq->nr_users);
+
 		if (!sq->is_shared)
 			continue;
 		/* One of the kind wished rather than another, if it is no fuller. */
-		if (best == NULL || sq->nr_users < best->nr_users ||
-		    (sq->nr_users == best->nr_users && sq->is_near == is_near))
+		if (best == NULL || nr < best_nr || (nr == best_nr && sq->is_near == is_near)) {
 			best = sq;
+			best_nr = nr;
+		}
 	}
 	return best;
 }
@@ -85,7 +89,7 @@ int sched_queue_get(struct sched_route *route, unsigned int device, bool is_near
 	wait_mutex_lock(&route->sched->lock);
 	ret = get_locked(route, d, is_near, &sq);
 	if (ret == 0)
-		sq->nr_users++;
+		atomic_fetch_add_explicit(&sq->nr_users, 1, memory_order_relaxed);
 	wait_mutex_unlock(&route->sched->lock);
 	if (ret == 0)
 		*ret_queue = sq;
@@ -110,7 +114,7 @@ void sched_queue_put(struct sched_queue *sq)
 	bool is_last;
 
 	wait_mutex_lock(&sq->sched->lock);
-	is_last = --sq->nr_users == 0;
+	is_last = atomic_fetch_sub_explicit(&sq->nr_users, 1, memory_order_relaxed) == 1;
 	if (is_last)
 		unlist_locked(sq);
 	wait_mutex_unlock(&sq->sched->lock);

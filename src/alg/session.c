@@ -312,7 +312,7 @@ static BASE_COLD int wait_slowly(struct alg_session *s, struct alg_job *job, int
 			idle_since = now;
 		if (now >= deadline_ns)
 			return -ETIMEDOUT;
-		if (now - idle_since < SPIN_NS) {
+		if (now - idle_since < SPIN_NS && !session_is_crowded(s)) {
 			wd_cpu_relax();
 			continue;
 		}

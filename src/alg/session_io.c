@@ -689,6 +689,17 @@ void session_unlisten(struct alg_session *s)
 	}
 }
 
+bool session_is_crowded(struct alg_session *s)
+{
+	struct alg_leg *leg;
+	unsigned int at;
+
+	for (at = 0; (leg = next_leg(s, &at)) != NULL;)
+		if (leg->in_flight > 0 && wd_load_relaxed(&leg->sq->nr_users) > 1)
+			return true;
+	return false;
+}
+
 uint64_t session_due_ns(struct alg_session *s)
 {
 	struct alg_leg *leg;

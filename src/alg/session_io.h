@@ -50,6 +50,9 @@ unsigned int session_cancel_all(struct alg_session *s);
 void session_listen(struct alg_session *s, bool is_asleep);
 void session_unlisten(struct alg_session *s);
 
+/* Whether other sessions use the same queues: then a spinning waiter is in their way. */
+bool session_is_crowded(struct alg_session *s);
+
 /* When a request that is held back can go on; 0: none is. */
 uint64_t session_due_ns(struct alg_session *s);
 int session_run_elsewhere(struct alg_session *s);
