@@ -13,7 +13,7 @@ grep -q '^Usage: wd COMMAND' "$scratch/out" || fail "no usage"
 expect 0 wd help
 expect 0 wd --version
 grep -q '^wd [0-9]*\.[0-9]*\.[0-9]* (libwd [0-9.]*)$' "$scratch/out" || fail "$(cat "$scratch/out")"
-for command in list show compress decompress; do
+for command in list show explain config stats compress decompress; do
 	expect 0 wd help $command
 	grep -q "^Usage: wd $command" "$scratch/out" || fail "no usage of $command"
 	cp "$scratch/out" text
@@ -63,7 +63,26 @@ wrong "'-Z' is not an option" list -Z
 wrong "unexpected argument 'x'" list x
 wrong "which device?" show
 wrong "one device at a time" show a b
+wrong "a size and an algorithm are wanted" explain 1
+wrong "'x' is not a size" explain x gzip
+wrong "'1KB' is not a size" explain 1KB gzip
+wrong "'99999999999G' is not a size" explain 99999999999G gzip
 [ -z "$(ls -A)" ] || fail "left $(ls -A)"
+
+begin explain
+expect 0 wd explain 4K gzip
+grep -q '^gzip, compress, 4096 bytes$' "$scratch/out" || fail "$(cat "$scratch/out")"
+grep -q '^embed:hisi_zip-0 takes it: no other device' "$scratch/out" || fail "$(cat "$scratch/out")"
+expect 0 wd explain -d 1M zlib
+grep -q '^zlib, decompress, 1048576 bytes$' "$scratch/out" || fail "$(cat "$scratch/out")"
+expect 1 wd explain 1 no-such
+says "no-such: "
+# A device that answers late comes first, but not for a small request.
+expect 0 env WD_EMBED=hisi_zip:delay=20ms,hisi_zip "$under_test" explain 1K deflate
+grep -q '^embed:hisi_zip-1 takes it: embed:hisi_zip-0 comes first, but costs more' \
+	"$scratch/out" || fail "$(cat "$scratch/out")"
+expect 0 env WD_EMBED=hisi_zip:delay=20ms,hisi_zip WD_SMALL_BYTES=512 "$under_test" explain 1K deflate
+grep -q '^embed:hisi_zip-0 takes it: the nearest' "$scratch/out" || fail "$(cat "$scratch/out")"
 
 begin settings
 # nonsense NAME VALUE: each command says which setting makes no sense

@@ -6,7 +6,11 @@
 #include <string.h>
 #include <zlib.h>
 
+#include <wd/stats.h>
+
 #include "conform/comp_rig.h"
+
+#define STATS_MAX 16
 
 const enum wd_comp_format formats[NR_FORMATS] = { WD_COMP_DEFLATE, WD_COMP_ZLIB, WD_COMP_GZIP };
 const int levels[NR_LEVELS] = { WD_COMP_LEVEL_DEFAULT, 1, 3, 6, 9, WD_COMP_LEVEL_FASTEST,
@@ -181,6 +185,29 @@ static void show_warning(void *arg, enum wd_log_level level, const char *text)
 	fprintf(stderr, "%s\n", text);
 }
 
+/* All sessions are closed: what was sent came back, one way or the other. */
+static bool counters_add_up(void)
+{
+	struct wd_device_stats stats[STATS_MAX] = { 0 };
+	bool is_right = true;
+	int i, n;
+
+	for (i = 0; i < STATS_MAX; i++)
+		stats[i].size = sizeof(stats[i]);
+	n = wd_stats_read(0, stats, STATS_MAX);
+	for (i = 0; i < n && i < STATS_MAX; i++) {
+		const struct wd_counters *c = &stats[i].counters;
+
+		if (c->sent == c->received + c->abandoned && c->errors <= c->received)
+			continue;
+		fprintf(stderr, "%s: %llu sent, %llu received, %llu abandoned\n", stats[i].name,
+			(unsigned long long)c->sent, (unsigned long long)c->received,
+			(unsigned long long)c->abandoned);
+		is_right = false;
+	}
+	return n > 0 && is_right;
+}
+
 int comp_rig_run(const char *name, const struct CMUnitTest *tests, size_t nr)
 {
 	const char *env = getenv("WD_TEST_SEED");
@@ -196,7 +223,7 @@ int comp_rig_run(const char *name, const struct CMUnitTest *tests, size_t nr)
 	back = malloc(ROOM_MAX + 1);
 	if (packed == NULL || back == NULL)
 		return 1;
-	failed = _cmocka_run_group_tests(name, tests, nr, NULL, NULL);
+	failed = _cmocka_run_group_tests(name, tests, nr, NULL, NULL) + !counters_add_up();
 	if (failed != 0)
 		fprintf(stderr, "repeat with WD_TEST_SEED=%#llx\n", (unsigned long long)seed);
 	for (unsigned int k = 0; k < NR_KINDS; k++)
