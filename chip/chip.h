@@ -189,7 +189,7 @@ struct chip_ops {
 	int (*queue_start)(struct chip_queue *queue);
 	/*
 	 * Returns when no request of the queue is being worked on any more; none is
-	 * begun later.
+	 * begun, and nothing reported, later.
 	 */
 	void (*queue_stop)(struct chip_queue *queue);
 	/*

@@ -112,6 +112,9 @@ void dummy_queue_stop(struct chip_queue *queue)
 	drop_all(q);
 	chip_trace_add(queue->chip, CHIP_EVENT_STOP, q->number, 0, 0);
 	end_run(q);
+	/* A reset that began before may still be about to report: it holds this lock. */
+	wait_mutex_lock(&q->dummy->lock);
+	wait_mutex_unlock(&q->dummy->lock);
 }
 
 void dummy_queue_reset(struct dummy_queue *q)

@@ -96,9 +96,10 @@ WD_API int wd_comp_decompress(enum wd_comp_format format, const void *src, size_
  * A child process that goes on with a session has queues of its own from its
  * first call on; what the parent had in flight is not the child's.
  *
- * After -ETIMEDOUT the request is still the device's, and so are the buffers of
- * that call, until a later call of the session returns anything else or the
- * session is closed.  After any other return they are the caller's.
+ * After -ETIMEDOUT of a call that waits, the request is still the device's, and so
+ * are the buffers of that call, until a later call of that kind (block or stream)
+ * returns anything else, or until wd_comp_cancel() or wd_comp_close().  After any
+ * other return they are the caller's.
  */
 struct wd_comp;
 struct wd_comp_io;
@@ -330,7 +331,9 @@ WD_API int wd_comp_fd(struct wd_comp *comp);
  *
  * What was finished is finished; the rest ends with WD_STATUS_CANCELLED, and is
  * handed out by poll like any other.  On return the device touches none of their
- * buffers.  Lasts at most as long as the request being worked on.
+ * buffers.  Lasts at most as long as the request being worked on.  A queue that is
+ * shared with other sessions is stopped for that: theirs is done again, but an
+ * inflate stream with a piece in flight there ends with -ENODEV.
  *
  * Return: how many were given up, or -EINVAL.
  */

@@ -151,6 +151,8 @@ int sched_queue_get(struct sched_route *route, unsigned int device, bool is_near
 void sched_queue_put(struct sched_queue *sq);
 /* No session gets it any more; the first reason counts. */
 void sched_queue_give_up(struct sched_queue *sq, enum sched_given_up why);
+/* Who listens looks. */
+void sched_queue_tell_all(struct sched_queue *sq);
 
 /* @event hears of the queue; again with another @is_asleep when that changes. */
 void sched_listen(struct sched_queue *sq, struct sched_listener *l, struct wait_event *event,

@@ -206,3 +206,13 @@ void sched_unlisten(struct sched_queue *sq, struct sched_listener *l)
 		wait_event_signal(told);
 	wait_mutex_unlock(&sq->lock);
 }
+
+void sched_queue_tell_all(struct sched_queue *sq)
+{
+	struct sched_listener *l;
+
+	wait_mutex_lock(&sq->lock);
+	for (l = sq->listeners; l != NULL; l = l->next)
+		wait_event_signal(l->event);
+	wait_mutex_unlock(&sq->lock);
+}

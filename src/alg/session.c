@@ -171,8 +171,8 @@ void alg_session_close(struct alg_session *s)
 		port_close(&s->port);
 		if (s->check != NULL)
 			port_close(s->check);
-		if (s->event != NULL && s->has_fd)
-			wait_event_fini(s->event);
+		if (s->event != NULL)
+			wait_event_fd_close(s->event);
 		sched_event_put(s->sched, s->event);
 		sched_put(s->sched);
 	}
@@ -203,6 +203,16 @@ void alg_session_end_at_once(struct alg_session *s, struct alg_job *job)
 
 /* ---------------------------------------------------------------- polling */
 
+/*
+ * What this session has out; but also what others have, where it is in the way
+ * of this one, or where this one is told when it finishes.
+ */
+static bool is_of_concern(const struct alg_session *s, const struct alg_leg *leg)
+{
+	return leg->in_flight > 0 || base_unlikely(s->nr_waiting > 0) ||
+	       base_unlikely(s->has_fd && leg->listener.is_listening);
+}
+
 /* One round over the legs that others do the work for, or over those that they do not. */
 static bool poll_legs(struct alg_session *s, struct alg_port *port, bool is_others,
 		      enum lane_take how)
@@ -214,7 +224,7 @@ static bool poll_legs(struct alg_session *s, struct alg_port *port, bool is_othe
 		for (kind = 0; kind < ALG_LEG_KINDS; kind++) {
 			struct alg_leg *leg = &port->leg[i][kind];
 
-			if (leg->sq != NULL && leg->in_flight > 0 && leg->is_others == is_others)
+			if (leg->sq != NULL && leg->is_others == is_others && is_of_concern(s, leg))
 				has_moved |= session_leg_take(s, leg, how);
 		}
 	}
@@ -367,6 +377,7 @@ void alg_session_settle(struct alg_session *s)
 {
 	wait_event_fd_clear(s->event);
 	session_listen(s, false);
-	if (alg_session_poll(s, LANE_TAKE_DONE))
+	/* For room in a queue that others fill there is no event: the caller looks again. */
+	if (alg_session_poll(s, LANE_TAKE_DONE) || s->nr_waiting > 0)
 		wait_event_signal(s->event);
 }

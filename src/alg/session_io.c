@@ -16,12 +16,6 @@
 #define GONE_MAX   2u  /* queues found dead at one sending before a device is passed over */
 #define FAILED_MAX 4u  /* failures after which a request is not tried again */
 
-enum given_up {
-	NOT_GIVEN_UP = 0,
-	DEVICE_FAILED = 1,
-	CALLER_GAVE_UP = 2
-};
-
 uint64_t session_hang_ns(int32_t timeout_ms)
 {
 	uint64_t ms = lane_config()->hang_ms;
@@ -50,12 +44,6 @@ static struct alg_leg *next_leg(struct alg_session *s, unsigned int *at)
 
 /* ---------------------------------------------------------------- legs */
 
-static void leg_listen(struct alg_session *s, struct alg_leg *leg, bool is_asleep)
-{
-	sched_listen(leg->sq, &leg->listener, s->event, is_asleep);
-	lane_arm(&leg->sq->queue);
-}
-
 static int leg_open(struct alg_session *s, struct alg_port *port, unsigned int device,
 		    enum alg_leg_kind kind, struct alg_leg *leg)
 {
@@ -79,8 +67,6 @@ static int leg_open(struct alg_session *s, struct alg_port *port, unsigned int d
 		ret = lane_run_elsewhere(&leg->sq->queue);
 	if (ret != 0)
 		session_leg_drop(leg);
-	else if (s->has_fd)
-		leg_listen(s, leg, false);
 	return ret;
 }
 
@@ -146,6 +132,20 @@ int session_first_queue(struct alg_session *s)
 	}
 }
 
+/* Stops a queue.  All that use it learn of it, and take what is theirs. */
+static BASE_COLD void give_up(struct sched_queue *sq, enum sched_given_up why)
+{
+	sched_queue_give_up(sq, why);
+	lane_give_up(&sq->queue, why == SCHED_DEVICE_FAILED);
+	sched_queue_tell_all(sq);
+}
+
+static void leg_listen(struct alg_session *s, struct alg_leg *leg, bool is_asleep)
+{
+	sched_listen(leg->sq, &leg->listener, s->event, is_asleep);
+	lane_arm(&leg->sq->queue);
+}
+
 /* ---------------------------------------------------------------- sending */
 
 /* The jobs out over a leg, oldest first: to see when one is overtaken. */
@@ -185,9 +185,8 @@ static void leg_remove(struct alg_leg *leg, struct alg_job *job)
 
 static BASE_COLD void device_failed(struct alg_port *port, unsigned int device, struct alg_leg *leg)
 {
-	sched_queue_give_up(leg->sq, SCHED_DEVICE_FAILED);
 	/* Whatever its driver says of what is in flight: it comes back. */
-	lane_give_up(&leg->sq->queue, true);
+	give_up(leg->sq, SCHED_DEVICE_FAILED);
 	sched_note_failed(port->route, device);
 	if (leg->in_flight == 0)
 		session_leg_drop(leg);
@@ -219,6 +218,9 @@ static int send_over(struct alg_session *s, struct alg_job *job, unsigned int de
 		return ret;
 	}
 	leg_add(leg, job);
+	/* A descriptor tells of what was sent after it was last looked at, too. */
+	if (base_unlikely(s->has_fd && !leg->listener.is_listening))
+		leg_listen(s, leg, false);
 	sched_note_sent(job->port->route, device);
 	return 0;
 }
@@ -270,6 +272,16 @@ static sched_set unfit_devices(const struct alg_job *job)
 	return base_likely(unfit != all_devices(job)) ? unfit : job->avoid;
 }
 
+/* The only device that knows the job's stream is gone.  Whether another can go on with it. */
+static BASE_COLD bool send_elsewhere(struct alg_job *job)
+{
+	job->avoid |= job->only;
+	if (++job->nr_failed > FAILED_MAX || job->ops->redo(job) != 0)
+		return false;
+	job->is_retry = true;
+	return job->only == 0;
+}
+
 /* Hands the job's request over.  Returns 0, -EAGAIN when no queue has room, or why not. */
 static int job_send(struct alg_session *s, struct alg_job *job)
 {
@@ -288,6 +300,12 @@ static int job_send(struct alg_session *s, struct alg_job *job)
 							   unfit_devices(job), in_flight, &first);
 		int ret;
 
+		if (device < 0 && job->only != 0 && err == -ENODEV && !has_room_later &&
+		    send_elsewhere(job)) {
+			full = 0;
+			first = SCHED_ANEW;
+			continue;
+		}
 		if (device < 0)
 			return has_room_later ? -EAGAIN : err;
 		kind = pick_kind(job->port, (unsigned int)device, job->is_sync);
@@ -574,7 +592,7 @@ bool session_leg_take(struct alg_session *s, struct alg_leg *leg, enum lane_take
 	int i, n = lane_take(&sq->queue, reqs, nr, how);
 
 	if (n == -ENODEV && !wd_load_relaxed(&sq->given_up))
-		sched_queue_give_up(sq, SCHED_DEVICE_FAILED);
+		give_up(sq, SCHED_DEVICE_FAILED);
 	if (n <= 0)
 		return false;
 	atomic_fetch_add_explicit(&sq->nr_taken, 1, memory_order_relaxed);
@@ -587,6 +605,17 @@ bool session_leg_take(struct alg_session *s, struct alg_leg *leg, enum lane_take
 			deliver(job);
 	}
 	return true;
+}
+
+/* Empty queues that were given up: their devices may have no others to give. */
+static BASE_COLD void drop_given_up(struct alg_session *s)
+{
+	struct alg_leg *leg;
+	unsigned int at;
+
+	for (at = 0; (leg = next_leg(s, &at)) != NULL;)
+		if (leg->in_flight == 0 && wd_load_relaxed(&leg->sq->given_up))
+			session_leg_drop(leg);
 }
 
 /* ---------------------------------------------------------------- queues that hang */
@@ -619,8 +648,7 @@ BASE_COLD void session_look_for_hang(struct alg_session *s)
 		if (leg->in_flight == 0 || wd_load_relaxed(&leg->sq->given_up) ||
 		    !is_hung(s, leg, now))
 			continue;
-		sched_queue_give_up(leg->sq, SCHED_DEVICE_FAILED);
-		lane_give_up(&leg->sq->queue, true);
+		give_up(leg->sq, SCHED_DEVICE_FAILED);
 	}
 }
 
@@ -642,8 +670,7 @@ BASE_COLD unsigned int session_cancel_all(struct alg_session *s)
 	s->nr_waiting = 0;
 	for (at = 0; (leg = next_leg(s, &at)) != NULL;) {
 		if (leg->in_flight > 0 && !wd_load_relaxed(&leg->sq->given_up)) {
-			sched_queue_give_up(leg->sq, SCHED_CALLER_GAVE_UP);
-			lane_give_up(&leg->sq->queue, false);
+			give_up(leg->sq, SCHED_CALLER_GAVE_UP);
 		}
 	}
 	/* All of it is in our queues, or on its way through another session's thread. */
@@ -658,6 +685,7 @@ BASE_COLD unsigned int session_cancel_all(struct alg_session *s)
 			wait_yield();
 	}
 	s->is_cancelling = false;
+	drop_given_up(s);
 	return s->nr_cancelled;
 }
 
@@ -669,9 +697,12 @@ void session_listen(struct alg_session *s, bool is_asleep)
 	unsigned int at;
 
 	for (at = 0; (leg = next_leg(s, &at)) != NULL;) {
-		/* A descriptor tells of what is sent after it was last looked at, too. */
-		if (leg->in_flight > 0 || s->has_fd)
+		/* Who waits for room hears of what others take. */
+		if (leg->in_flight > 0 || s->nr_waiting > 0)
 			leg_listen(s, leg, is_asleep);
+		else
+			/* With nothing out it would lead, and others would not be told. */
+			sched_unlisten(leg->sq, &leg->listener);
 	}
 }
 
@@ -682,7 +713,7 @@ void session_unlisten(struct alg_session *s)
 
 	for (at = 0; (leg = next_leg(s, &at)) != NULL;) {
 		/* A descriptor goes on telling, but who looks at it may not come soon. */
-		if (s->has_fd)
+		if (s->has_fd && leg->in_flight > 0)
 			sched_listen(leg->sq, &leg->listener, s->event, false);
 		else
 			sched_unlisten(leg->sq, &leg->listener);

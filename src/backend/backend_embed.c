@@ -31,6 +31,7 @@ struct embed {
 	const struct wd_config *config;
 	struct wait_mutex lock;	      /* of workers, and of attaching queues to them */
 	struct chip_workers *workers; /* started when first needed; stays until fini */
+	_Atomic uint32_t has_ended;   /* their threads are gone: who looks does the work */
 	unsigned int nr_devices;
 	struct embed_device device[CONFIG_EMBED_DEVICES_MAX];
 };
@@ -362,6 +363,7 @@ static void embed_end_threads(struct wd_backend_host *host)
 
 	if (!embed)
 		return;
+	wd_store_relaxed(&embed->has_ended, 1);
 	wait_mutex_lock(&embed->lock);
 	if (embed->workers)
 		chip_workers_stop(embed->workers);
@@ -445,7 +447,8 @@ static int embed_run(struct wd_backend_queue *bq, unsigned int budget, enum back
 	int n;
 
 	/* Without threads, who waits does it, however long: no thread starts for that. */
-	if (runner == BACKEND_RUN_WAIT && !eq->embed->config->embed_workers)
+	if ((runner == BACKEND_RUN_WAIT && !eq->embed->config->embed_workers) ||
+	    base_unlikely(wd_load_relaxed(&eq->embed->has_ended)))
 		return q->chip->ops->queue_run(q, budget, NULL);
 	if (runner == BACKEND_RUN_POLL && wd_load_relaxed(&eq->workers))
 		return 0;

@@ -230,7 +230,12 @@ static int open_pages(struct embed_memory *m, uintptr_t addr, size_t bytes, uint
 
 int embed_memory_share(struct embed_memory *m, uintptr_t addr, size_t bytes, uint32_t direction)
 {
-	return open_pages(m, addr, bytes, WD_MAP_READ | WD_MAP_WRITE, (uint8_t)direction);
+	int err = open_pages(m, addr, bytes, WD_MAP_READ | WD_MAP_WRITE, (uint8_t)direction);
+
+	/* A right may have been taken away: whoever had it must have let go. */
+	if (!err && direction != (WD_MAP_READ | WD_MAP_WRITE))
+		close_pages(m, addr, bytes, 0);
+	return err;
 }
 
 void embed_memory_unshare(struct embed_memory *m, uintptr_t addr, size_t bytes)

@@ -193,6 +193,21 @@ void wait_event_fini(struct wait_event *ev)
 	errno = saved_errno;
 }
 
+void wait_event_fd_close(struct wait_event *ev)
+{
+	int saved_errno = errno;
+	struct event_fd *f = wd_load_acquire(&ev->fd);
+
+	if (!f)
+		return;
+	wait_mutex_lock(&f->lock);
+	close_pair(f);
+	/* Nobody is to send a byte. */
+	wd_store_relaxed(&f->is_readable, 1);
+	wait_mutex_unlock(&f->lock);
+	errno = saved_errno;
+}
+
 /* ---------------------------------------------------------------- what it says */
 
 static BASE_COLD void set_readable(struct event_fd *f)

@@ -28,6 +28,12 @@ struct wait_event {
  */
 void wait_event_fini(struct wait_event *ev);
 
+/*
+ * Lets go of the descriptor only.  A signal may come at the same time, or later,
+ * and does nothing to it.
+ */
+void wait_event_fd_close(struct wait_event *ev);
+
 static inline uint32_t wait_event_seq(struct wait_event *ev)
 {
 	return atomic_load_explicit(&ev->seq, memory_order_acquire);

@@ -177,13 +177,17 @@ static BASE_COLD struct bounce_chunk *add_single(struct bounce_pool *pool, size_
 static struct bounce_chunk *find_chunk(struct bounce_pool *pool, size_t bytes)
 {
 	uint32_t class = class_of(bytes);
+	size_t slot;
 
 	if (base_unlikely(class == CLASS_SINGLE))
 		return add_single(pool, bytes);
 	if (base_likely(pool->roomy[class] != NULL))
 		return pool->roomy[class];
-	bytes = (size_t)1 << (class + SLOT_SHIFT_MIN);
-	return add_chunk(pool, class, bytes < CHUNK_BYTES ? CHUNK_BYTES : bytes);
+	slot = (size_t)1 << (class + SLOT_SHIFT_MIN);
+	/* The bound may hold it, though not the slot of its class. */
+	if (slot > pool->bytes_max)
+		return add_single(pool, bytes);
+	return add_chunk(pool, class, slot < CHUNK_BYTES ? CHUNK_BYTES : slot);
 }
 
 static int take_slot(struct bounce_pool *pool, size_t bytes, struct wd_mapping *m)

@@ -205,10 +205,12 @@ static int share_range(struct core_queue *cq, uintptr_t addr, size_t bytes, uint
 
 int wd_mem_share(struct wd_queue *q, void *addr, size_t size, uint32_t flags)
 {
-	struct core_queue *cq = core_queue_of(q, NULL);
-	int err;
+	int err = -EINVAL;
+	struct core_queue *cq = core_queue_of(q, &err);
 
-	if (!cq || !is_range_valid(addr, size, flags))
+	if (!cq)
+		return err;
+	if (!is_range_valid(addr, size, flags))
 		return -EINVAL;
 	if (is_dead(cq))
 		return -ENODEV;
@@ -306,7 +308,8 @@ int wd_mem_populate(struct wd_queue *q, void *addr, size_t size)
 	uint64_t nr = 0;
 	int err;
 
-	if ((q && !cq) || !addr || !size || end <= start)
+	if ((q && !cq) || !addr || !size || (uintptr_t)addr + size <= (uintptr_t)addr ||
+	    end <= start)
 		return -EINVAL;
 	if (cq)
 		nr = count_absent(start, end, page);

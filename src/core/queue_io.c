@@ -240,7 +240,11 @@ static BASE_COLD int take_or_run_shared(struct core_queue *cq, struct wd_req **r
 		return n;
 	wait_mutex_lock(&cq->lock);
 	n = take(cq, ret_reqs, nr);
+	is_out = cq->nr_in_flight;
 	wait_mutex_unlock(&cq->lock);
+	/* Who was turned away while this thread ran the queue, and sleeps, runs it next. */
+	if (is_out)
+		wait_event_signal(wd_load_acquire(&cq->bq->event));
 	return n;
 }
 
@@ -325,8 +329,13 @@ static BASE_COLD int timed_out(struct core_queue *cq)
 /* Sleeps until the device reports, or a run will find work again, or it is too late. */
 static void sleep_until_reported(struct core_queue *cq, uint32_t seen, uint64_t deadline_ns)
 {
-	uint64_t due_ns = cq->run ? cq->backend->due_ns(cq->bq) : 0;
+	uint64_t due_ns;
+	bool is_run;
 
+	core_queue_lock(cq);
+	is_run = cq->run;
+	core_queue_unlock(cq);
+	due_ns = is_run ? cq->backend->due_ns(cq->bq) : 0;
 	if (due_ns && due_ns < deadline_ns)
 		deadline_ns = due_ns;
 	wait_event_wait(&cq->bq->own_event, seen, deadline_ns);

@@ -548,6 +548,48 @@ static void sessions_share_queues(void **state)
 	wd_sched_close(sched);
 }
 
+/* Two event loops on one queue: the one with nothing out does not keep events from the other. */
+static void an_idle_descriptor_is_in_nobodys_way(void **state)
+{
+	const struct wd_sched_opts opts = { .size = sizeof(opts), .queues = 1, .small_bytes = -1 };
+	struct wd_comp_io io = {
+		.src = data[KIND_TEXT], .src_len = 40000, .dst = packed, .dst_len = ROOM_MAX
+	};
+	struct wd_comp_io *one;
+	struct epoll_event event;
+	struct wd_comp *idle, *busy;
+	struct wd_sched *sched;
+	int idle_epoll, busy_epoll, n, i;
+
+	(void)state;
+	assert_int_equal(wd_sched_open(&opts, &sched), 0);
+	idle = open_async(WD_OP_COMPRESS, WD_COMP_GZIP, sched, NULL, NULL);
+	busy = open_async(WD_OP_COMPRESS, WD_COMP_GZIP, sched, NULL, NULL);
+	idle_epoll = watch(idle);
+	busy_epoll = watch(busy);
+	for (i = 0; i < 20; i++) {
+		while ((n = wd_comp_poll(idle, &one, 1)) > 0)
+			;
+		assert_int_equal(n, 0);
+		assert_int_equal(wd_comp_submit(busy, &io), 0);
+		while ((n = wd_comp_poll(busy, &one, 1)) == 0)
+			assert_int_equal(epoll_wait(busy_epoll, &event, 1, WAIT_MS), 1);
+		assert_int_equal(n, 1);
+		assert_int_equal(io.head.error, 0);
+		nr_requests += io.head.requests;
+		judge(WD_COMP_GZIP, packed, io.produced, data[KIND_TEXT], 40000);
+	}
+	/* Nothing happened to the other. */
+	while (wd_comp_poll(idle, &one, 1) > 0)
+		;
+	assert_int_equal(epoll_wait(idle_epoll, &event, 1, 0), 0);
+	close(idle_epoll);
+	close(busy_epoll);
+	wd_comp_close(idle);
+	wd_comp_close(busy);
+	wd_sched_close(sched);
+}
+
 /* ------------------------------------------------------------- bad calls */
 
 static void nonsense_is_refused(void **state)
@@ -618,6 +660,7 @@ int main(void)
 		cmocka_unit_test(closing_gives_up_what_is_in_flight),
 		cmocka_unit_test(a_call_that_waits_comes_in_between),
 		cmocka_unit_test(sessions_share_queues),
+		cmocka_unit_test(an_idle_descriptor_is_in_nobodys_way),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(counters_add_up),
 	};

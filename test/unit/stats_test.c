@@ -107,7 +107,8 @@ static bool has_left_a_page(int pid)
 /* In a child: not 0 tells what is wrong.  It ends with a queue in its hands. */
 static int use_in_child(bool is_shown)
 {
-	struct wd_queue q = { .size = sizeof(q), .capa = { .alg = "deflate" } };
+	/* The child ends with it, and that is no leak. */
+	static struct wd_queue q = { .size = sizeof(q), .capa = { .alg = "deflate" } };
 	struct wd_device_stats one = { .size = sizeof(one) };
 	struct wd_req req = { 0 };
 
