@@ -234,6 +234,8 @@ void comp_req_fill(struct comp_op *op, const void *src, size_t src_len, void *ds
 
 void comp_op_set_block(struct comp_op *op);
 void comp_op_set_block_sgl(struct comp_op *op);
+/* Whether a block may begin: 0, or -EBUSY with a stream under way. */
+int comp_block_ready(struct wd_comp *c);
 /* The whole block once more, from its beginning: as advance. */
 int comp_block_restart(struct comp_op *op);
 

@@ -49,13 +49,7 @@ static int submit_enter(struct wd_comp *c)
 
 	if (ret == 0)
 		ret = make_ops(c);
-	if (ret != 0)
-		return ret;
-	if (comp_is_under_way(c))
-		return -EBUSY;
-	if (c->stream.op == NULL)
-		c->stream.phase = COMP_IDLE;
-	return 0;
+	return ret != 0 ? ret : comp_block_ready(c);
 }
 
 int wd_comp_submit(struct wd_comp *comp, struct wd_comp_io *io)

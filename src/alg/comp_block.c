@@ -416,20 +416,23 @@ void comp_op_set_block_sgl(struct comp_op *op)
 
 /* ---------------------------------------------------------------- calls */
 
-/* What calls for a block check and prepare alike. */
+int comp_block_ready(struct wd_comp *c)
+{
+	if (comp_is_under_way(c))
+		return -EBUSY;
+	if (c->stream.op == NULL)
+		c->stream.phase = COMP_IDLE;
+	return 0;
+}
+
+/* What calls that wait for a block check and prepare alike. */
 static int block_enter(struct wd_comp *c)
 {
 	int ret = comp_enter(c);
 
 	if (ret == 0)
 		ret = comp_settle(c);
-	if (ret != 0)
-		return ret;
-	if (comp_is_under_way(c))
-		return -EBUSY;
-	if (c->stream.op == NULL)
-		c->stream.phase = COMP_IDLE;
-	return 0;
+	return ret != 0 ? ret : comp_block_ready(c);
 }
 
 int wd_comp_block(struct wd_comp *comp, struct wd_comp_io *io)

@@ -64,11 +64,17 @@ says "usage: stream_session"
 finish
 
 begin epoll_session
-# A pipe that pauses: the loop sleeps and goes on.
-{
-	cat ../filters/whole
-	sleep 0.2
-	cat ../filters/whole
-} | "$under_test/epoll_session" >packed || fail "epoll_session does not take a pipe"
-cat ../filters/whole ../filters/whole >twice
+# It has compressed what there was and sleeps; then there is more.
+head -c 100000 ../filters/whole >plain
+mkfifo in out
+"$under_test/epoll_session" <in >out &
+exec 3>in 4<out
+cat plain >&3
+head -c 1 <&4 >packed
+cat plain >&3
+exec 3>&-
+cat <&4 >>packed
+exec 4<&-
+wait $! || fail "epoll_session fails"
+cat plain plain >twice
 gzip -dc <packed | cmp -s - twice || fail "gzip restores what came through a pipe differently"
