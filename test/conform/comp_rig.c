@@ -18,6 +18,7 @@ const int levels[NR_LEVELS] = { WD_COMP_LEVEL_DEFAULT, 1, 3, 6, 9, WD_COMP_LEVEL
 const size_t sizes[NR_SIZES] = { 0, 1, 2, 7, 100, 4095, 4096, 4097, 65535, 65536, SIZE_MAX_TESTED };
 
 bool is_long;
+bool is_brief;
 uint64_t seed = 0x9e3779b97f4a7c15u;
 uint64_t random_state;
 uint8_t *data[NR_KINDS];
@@ -218,6 +219,8 @@ int comp_rig_run(const char *name, const struct CMUnitTest *tests, size_t nr)
 		seed = strtoull(env, NULL, 0);
 	env = getenv("WD_TEST_LONG");
 	is_long = env != NULL && strcmp(env, "0") != 0;
+	env = getenv("WD_TEST_BRIEF");
+	is_brief = env != NULL && strcmp(env, "0") != 0;
 	make_data();
 	packed = malloc(ROOM_MAX + 1);
 	back = malloc(ROOM_MAX + 1);

@@ -24,6 +24,7 @@
 
 #define SIZE_MAX_TESTED (1u << 20)
 #define ROOM_MAX	(SIZE_MAX_TESTED + (SIZE_MAX_TESTED >> 3) + 4096)
+#define BRIEF_PART	8
 #define MAX_IOV		4096u
 
 #define NR_FORMATS 3
@@ -44,6 +45,7 @@ enum kind {
 };
 
 extern bool is_long;
+extern bool is_brief; /* one in BRIEF_PART of many like cases */
 extern uint64_t random_state;
 extern uint64_t seed;
 extern uint8_t *data[NR_KINDS];
