@@ -21,6 +21,7 @@
 #include <wd/memop.h>
 
 #include "queue_rig.h"
+#include "lib/t_fork.h"
 
 #define BUF_BYTES 8192
 #define NR_REQS	  6
@@ -448,6 +449,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(threads_work_while_one_forks, up, down),
 	};
 
+	if (!t_forks_are_seen())
+		return 77;
 	if (argc == 2 && !strcmp(argv[1], "--count-descriptors"))
 		return rig_count("/proc/self/fd");
 	self = argv[0];

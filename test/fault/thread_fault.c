@@ -20,6 +20,7 @@
 #include <wd/stats.h>
 
 #include "fault/nth_fault.h"
+#include "lib/t_fork.h"
 
 #define NR_OPS	    8u
 #define OP_BYTES    6000u
@@ -355,7 +356,7 @@ static int run_child_goes_on(void)
 	if (ret)
 		return ret;
 	ret = block(c);
-	pid = ret ? -1 : fork();
+	pid = ret || !t_forks_are_seen() ? -1 : fork();
 	if (pid == 0)
 		go_on_in_child(c);
 	if (pid > 0 && (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||

@@ -757,6 +757,9 @@ static void after_a_timeout_nothing_is_sent_until_it_is_back(void **state)
 /* What silence costs where the queue is given up before the time is over. */
 static void a_queue_that_hangs_is_given_up(void **state)
 {
+	struct wd_comp_opts opts = { .size = sizeof(opts),
+				     .op = WD_OP_COMPRESS,
+				     .format = WD_COMP_ZLIB };
 	uint8_t text[1000] = "some text";
 	uint8_t packed[2000];
 	struct wd_comp_io io = { .src = text, .src_len = 1000, .dst = packed, .dst_len = 2000 };
@@ -778,7 +781,8 @@ static void a_queue_that_hangs_is_given_up(void **state)
 	wd_comp_close(c);
 	/* By default after half of the wait. */
 	fake_rescan();
-	c = open_impatient(WD_COMP_ZLIB);
+	opts.timeout_ms = 500;
+	assert_int_equal(wd_comp_open(&opts, &c), 0);
 	assert_int_equal(wd_comp_block(c, &io), 0);
 	assert_string_equal(wd_device_name(io.head.device_id), "fake:1");
 	wd_comp_close(c);

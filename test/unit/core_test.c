@@ -23,6 +23,7 @@
 #include "core/queue.h"
 #include "core/registry.h"
 #include "lib/t_assert.h"
+#include "lib/t_fork.h"
 
 #define DEPTH 4
 
@@ -794,6 +795,8 @@ static void a_child_connects_anew(void **state)
 	pid_t pid;
 
 	(void)state;
+	if (!t_forks_are_seen())
+		skip();
 	strcpy(q.device, "test:near-1");
 	assert_ok(wd_request_queue(&q));
 	assert_ok(wd_request_queue(&idle));
@@ -850,6 +853,8 @@ static void a_child_that_wants_nothing_gets_nothing(void **state)
 	pid_t pid;
 
 	(void)state;
+	if (!t_forks_are_seen())
+		skip();
 	assert_ok(wd_request_queue(&q));
 	pid = fork();
 	if (!pid) {
@@ -889,6 +894,8 @@ static void threads_of_a_child_share_what_one_connects(void **state)
 	int i;
 
 	(void)state;
+	if (!t_forks_are_seen())
+		skip();
 	q.flags = WD_QUEUE_F_SHARED;
 	assert_ok(wd_request_queue(&q));
 	pid = fork();

@@ -17,6 +17,7 @@
 #include "base/compiler.h"
 #include "base/wait.h"
 #include "lib/t_assert.h"
+#include "lib/t_fork.h"
 
 #define TEXT_BYTES  3000
 #define ROOM_BYTES  4000
@@ -1328,6 +1329,8 @@ static void both_go_on_after_a_fork(void **state)
 	struct batch *b = batch_new();
 
 	(void)state;
+	if (!t_forks_are_seen())
+		skip();
 	/* A child that finds its stream's context, one that does not; with a scheduler, without. */
 	for (unsigned int k = 0; k < 4; k++) {
 		struct shared *out = mmap(NULL, 2 * sizeof(*out), PROT_READ | PROT_WRITE,
@@ -1386,6 +1389,8 @@ static void a_child_without_devices_is_told(void **state)
 	pid_t pid = fork();
 
 	(void)state;
+	if (!t_forks_are_seen())
+		skip();
 	if (pid == 0) {
 		struct wd_comp *none;
 		uint8_t room[ROOM_BYTES];
