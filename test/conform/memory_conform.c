@@ -26,6 +26,7 @@
 #include <wd/wd.h>
 
 #include "lib/t_assert.h"
+#include "lib/t_fork.h"
 
 #define NR_KINDS    3 /* of devices */
 #define NR_FAMILIES 2
@@ -481,14 +482,16 @@ static void a_border_in_the_middle_is_no_obstacle(void **state)
 
 static void what_cannot_be_shared_is_refused(void **state)
 {
-	uint8_t *hole =
-		mmap(NULL, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t *short_file;
-	FILE *f = tmpfile();
+	uint8_t *hole, *short_file;
 	struct wd_queue q;
 	int kind;
+	FILE *f;
 
 	(void)state;
+	if (!t_madvise_is_heard())
+		skip();
+	hole = mmap(NULL, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	f = tmpfile();
 	assert_true(hole != MAP_FAILED);
 	assert_non_null(f);
 	assert_ok(ftruncate(fileno(f), (off_t)page));
@@ -785,6 +788,10 @@ static void fresh_pages_are_made_ready(void **state)
 		skip();
 	}
 	assert_ok(err);
+	if (!t_madvise_is_heard()) {
+		munmap(p, 64 * page);
+		skip();
+	}
 	open_queue(&q, DUMMY, KIND_SVA, WD_OP_COPY);
 	p[4 * page] = 42;
 	assert_ok(wd_mem_populate(&q, p + 3 * page + 5, 7 * page));

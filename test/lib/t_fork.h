@@ -2,7 +2,8 @@
 /* SPDX-FileCopyrightText: The WarpDrive authors */
 /*
  * Whether the kernel wipes pages in a child, by which the library tells a fork.
- * An emulator of another processor may say yes to the request and not do it.
+ * An emulator of another processor may say yes to the request and not do it, and
+ * then does so to whatever madvise() is asked for.
  */
 #ifndef TEST_T_FORK_H
 #define TEST_T_FORK_H
@@ -30,6 +31,11 @@ static inline bool t_forks_are_seen(void)
 	waitpid(pid, &status, 0);
 	munmap((void *)(unsigned long)page, bytes);
 	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static inline bool t_madvise_is_heard(void)
+{
+	return t_forks_are_seen();
 }
 
 #endif

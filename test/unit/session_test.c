@@ -1384,13 +1384,16 @@ static void both_go_on_after_a_fork(void **state)
 /* A child for which there is no device is told so, each time, until there is one. */
 static void a_child_without_devices_is_told(void **state)
 {
-	uint8_t *text = fake_text(TEXT_BYTES);
-	struct wd_comp *c = fake_open(&zlib_opts);
-	pid_t pid = fork();
+	uint8_t *text;
+	struct wd_comp *c;
+	pid_t pid;
 
 	(void)state;
 	if (!t_forks_are_seen())
 		skip();
+	text = fake_text(TEXT_BYTES);
+	c = fake_open(&zlib_opts);
+	pid = fork();
 	if (pid == 0) {
 		struct wd_comp *none;
 		uint8_t room[ROOM_BYTES];
