@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The WarpDrive authors */
-/* wd stats: what devices did for processes that show their counters. */
+/* wd stats: what devices and front ends did for processes that show their counters. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -20,11 +20,15 @@ static const char usage[] =
 	"  -t, --total    also the sum of each process's devices, and of all processes\n"
 	"  -h, --help     this text\n\n"
 	"Requests that were sent are received, abandoned or in flight. BOUNCED counts\n"
-	"bytes, POPULATED pages. 'man wd' tells of each.\n"
+	"bytes, POPULATED pages. Where a library of WarpDrive stands in for another one, a\n"
+	"second table tells what it sent through queues. 'man wd' tells of each.\n"
 	"Exit status: 0 done, 1 error, or no such process.\n";
 
 /* More than there were a moment ago, in case some have come. */
 #define SPARE 16
+
+/* More than a process of this release can have. */
+#define FRONTS_MAX 16
 
 enum cell {
 	CELL_QUEUES,
@@ -42,15 +46,52 @@ enum cell {
 	CELLS_NR,
 };
 
-static const char *const headings[CELLS_NR] = {
-	"QUEUES",  "SENT",    "RECEIVED", "IN-FLIGHT", "ABANDONED", "ERRORS",
-	"RETRIES", "SPILLED", "BOUNCED",  "POPULATED", "TIMEOUTS",  "FAILURES",
+/* What the columns of a table are called, the first being the rows' names. */
+struct headings {
+	const char *name;
+	int nr;
+	const char *cell[CELLS_NR];
+};
+
+static const struct headings device_headings = {
+	"DEVICE",
+	CELLS_NR,
+	{
+		[CELL_QUEUES] = "QUEUES",
+		[CELL_SENT] = "SENT",
+		[CELL_RECEIVED] = "RECEIVED",
+		[CELL_IN_FLIGHT] = "IN-FLIGHT",
+		[CELL_ABANDONED] = "ABANDONED",
+		[CELL_ERRORS] = "ERRORS",
+		[CELL_RETRIES] = "RETRIES",
+		[CELL_SPILLED] = "SPILLED",
+		[CELL_BOUNCED] = "BOUNCED",
+		[CELL_POPULATED] = "POPULATED",
+		[CELL_TIMEOUTS] = "TIMEOUTS",
+		[CELL_FAILURES] = "FAILURES",
+	},
+};
+
+static const struct headings front_headings = {
+	"FRONT",
+	WD_FRONT_COUNTERS_NR,
+	{
+		[WD_FRONT_STREAMS] = "STREAMS",
+		[WD_FRONT_QUEUED] = "QUEUED",
+		[WD_FRONT_MOVED] = "MOVED",
+		[WD_FRONT_REPEATED] = "REPEATED",
+		[WD_FRONT_QUEUED_BYTES] = "QUEUED-BYTES",
+		[WD_FRONT_OTHER_BYTES] = "OTHER-BYTES",
+	},
 };
 
 struct row {
 	char name[WD_DEVICE_NAME_MAX];
 	uint64_t cell[CELLS_NR];
 };
+
+_Static_assert(WD_FRONT_COUNTERS_NR <= (int)CELLS_NR && WD_FRONT_NAME_MAX <= WD_DEVICE_NAME_MAX,
+	       "a row has room for both kinds");
 
 /* ---------------------------------------------------------------- tables */
 
@@ -79,6 +120,15 @@ static struct row row_of(const struct wd_device_stats *stats)
 	return row;
 }
 
+static struct row row_of_front(const struct wd_front_stats *stats)
+{
+	struct row row = { 0 };
+
+	memcpy(row.cell, stats->counter, sizeof(stats->counter));
+	snprintf(row.name, sizeof(row.name), "%s", stats->name);
+	return row;
+}
+
 static void add_row(struct row *sum, const struct row *row)
 {
 	for (int i = 0; i < CELLS_NR; i++)
@@ -91,26 +141,26 @@ static int max_int(int a, int b)
 }
 
 /* Each column as wide as its widest. */
-static void print_table(const struct row *rows, int nr)
+static void print_table(const struct headings *headings, const struct row *rows, int nr)
 {
-	int name_width = strlen("DEVICE");
+	int name_width = strlen(headings->name);
 	int width[CELLS_NR];
 
-	for (int i = 0; i < CELLS_NR; i++)
-		width[i] = strlen(headings[i]);
+	for (int i = 0; i < headings->nr; i++)
+		width[i] = strlen(headings->cell[i]);
 	for (int r = 0; r < nr; r++) {
 		name_width = max_int(name_width, strlen(rows[r].name));
-		for (int i = 0; i < CELLS_NR; i++)
+		for (int i = 0; i < headings->nr; i++)
 			width[i] =
 				max_int(width[i], snprintf(NULL, 0, "%" PRIu64, rows[r].cell[i]));
 	}
-	printf("%-*s", name_width, "DEVICE");
-	for (int i = 0; i < CELLS_NR; i++)
-		printf(" %*s", width[i], headings[i]);
+	printf("%-*s", name_width, headings->name);
+	for (int i = 0; i < headings->nr; i++)
+		printf(" %*s", width[i], headings->cell[i]);
 	putchar('\n');
 	for (int r = 0; r < nr; r++) {
 		printf("%-*s", name_width, rows[r].name);
-		for (int i = 0; i < CELLS_NR; i++)
+		for (int i = 0; i < headings->nr; i++)
 			printf(" %*" PRIu64, width[i], rows[r].cell[i]);
 		putchar('\n');
 	}
@@ -185,8 +235,29 @@ static void print_process(struct report *report, int pid, const struct wd_device
 		putchar('\n');
 	printf("PID %d %s\n", pid, comm);
 	rows[nr] = sum;
-	print_table(rows, report->is_total ? nr + 1 : nr);
+	print_table(&device_headings, rows, report->is_total ? nr + 1 : nr);
 	add_row(&report->sum, &sum);
+}
+
+/*
+ * The second table, where there is one.  A process may have ended since its
+ * devices were read: then there is nothing more to say of it.
+ */
+static void print_fronts(int pid)
+{
+	struct wd_front_stats stats[FRONTS_MAX];
+	struct row rows[FRONTS_MAX];
+	int nr;
+
+	for (int i = 0; i < FRONTS_MAX; i++)
+		stats[i].size = sizeof(stats[i]);
+	nr = wd_stats_read_fronts(pid, stats, FRONTS_MAX);
+	if (nr > FRONTS_MAX)
+		nr = FRONTS_MAX;
+	for (int i = 0; i < nr; i++)
+		rows[i] = row_of_front(&stats[i]);
+	if (nr > 0)
+		print_table(&front_headings, rows, nr);
 }
 
 /* 0 or a negative errno. */
@@ -199,8 +270,10 @@ static int show_process(struct report *report, int pid)
 	if (nr < 0)
 		return nr;
 	rows = calloc(nr + 1, sizeof(*rows));
-	if (rows)
+	if (rows) {
 		print_process(report, pid, stats, rows, nr);
+		print_fronts(pid);
+	}
 	free(rows);
 	free(stats);
 	return rows ? 0 : -ENOMEM;
@@ -336,7 +409,7 @@ static int run(const struct tool_cmd *cmd, int argc, char **argv)
 	ret = optind < argc ? show_named(&report, argc - optind, argv + optind) : show_all(&report);
 	if (report.is_total && report.nr_processes > 1) {
 		printf("\nAll %d processes\n", report.nr_processes);
-		print_table(&report.sum, 1);
+		print_table(&device_headings, &report.sum, 1);
 	}
 	return tool_worse(tool_end_stdout(), ret);
 }

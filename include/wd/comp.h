@@ -112,6 +112,11 @@ struct wd_comp_io;
 #define WD_COMP_OPT_VERIFY (1u << 0)
 /* Fresh pages of large outputs are made ready in bulk: wd_mem_populate(). */
 #define WD_COMP_OPT_POPULATE (1u << 1)
+/*
+ * Decompressing gzip: the first member is all, as for zlib's inflate(); what
+ * follows it is not looked at.
+ */
+#define WD_COMP_OPT_ONE_MEMBER (1u << 2)
 
 #define WD_COMP_DEPTH_DEFAULT 64
 #define WD_COMP_DEPTH_MAX     4096
@@ -383,6 +388,30 @@ WD_API int wd_comp_set_gzip_header(struct wd_comp *comp, const struct wd_comp_gz
  */
 WD_API int wd_comp_get_gzip_header(const struct wd_comp *comp,
 				   struct wd_comp_gzip_header *ret_header);
+
+/* ------------------------------------------------------------- checksums */
+
+/**
+ * wd_comp_adler32() - the checksum of zlib's format, by this processor
+ * @adler: of what comes before; 1 to begin
+ * @p: bytes; may be NULL when @len is 0
+ * @len: how many
+ *
+ * Thread rule: any thread.
+ * Return: the checksum of both.
+ */
+WD_API uint32_t wd_comp_adler32(uint32_t adler, const void *p, size_t len);
+
+/**
+ * wd_comp_crc32() - the checksum of gzip's format, by this processor
+ * @crc: of what comes before; 0 to begin
+ * @p: bytes; may be NULL when @len is 0
+ * @len: how many
+ *
+ * Thread rule: any thread.
+ * Return: the checksum of both.
+ */
+WD_API uint32_t wd_comp_crc32(uint32_t crc, const void *p, size_t len);
 
 /* ------------------------------------------------------------- requests */
 

@@ -66,6 +66,53 @@ WD_API int wd_stats_read(int pid, struct wd_device_stats *stats, unsigned int nr
  */
 WD_API int wd_stats_list(int *pids, unsigned int nr);
 
+/*
+ * Front ends: libraries that stand in for another one (zlib, ...) and send only
+ * some of its work through queues.  What they decided is counted beside what
+ * devices did.  Running totals.
+ */
+enum wd_front_counter {
+	WD_FRONT_STREAMS = 0,	   /* begun, wherever they went */
+	WD_FRONT_QUEUED = 1,	   /* of these, that sent work through a queue */
+	WD_FRONT_MOVED = 2,	   /* of those queued, that went on in the other library */
+	WD_FRONT_REPEATED = 3,	   /* requests whose work the other library did again */
+	WD_FRONT_QUEUED_BYTES = 4, /* uncompressed bytes that went through queues */
+	WD_FRONT_OTHER_BYTES = 5,  /* and that the other library did */
+};
+
+#define WD_FRONT_COUNTERS_NR 6
+#define WD_FRONT_NAME_MAX    24 /* with its end */
+
+struct wd_front_stats {
+	uint32_t size; /* sizeof(struct wd_front_stats), set by the caller */
+	uint32_t reserved;
+	char name[WD_FRONT_NAME_MAX];
+	uint64_t counter[WD_FRONT_COUNTERS_NR]; /* enum wd_front_counter */
+};
+
+/**
+ * wd_stats_front_add() - count for a front end
+ * @front: its name, visible characters; a process has up to 8 of them
+ * @add: what to add to each counter; entries that are 0 cost nothing
+ *
+ * A child process counts for itself alone.
+ *
+ * Thread rule: any thread; takes no lock once the front's name is known.
+ * Return: 0, -EINVAL, -ENOSPC (too many fronts), or what wd_init() returns.
+ */
+WD_API int wd_stats_front_add(const char *front, const uint64_t add[WD_FRONT_COUNTERS_NR]);
+
+/**
+ * wd_stats_read_fronts() - read the counters of a process's front ends
+ * @pid: as for wd_stats_read()
+ * @stats: array of @nr, each with the same size set; may be NULL when @nr is 0
+ * @nr: room
+ *
+ * Thread rule: any thread.
+ * Return: how many there are (may be more than @nr), or as wd_stats_read().
+ */
+WD_API int wd_stats_read_fronts(int pid, struct wd_front_stats *stats, unsigned int nr);
+
 #ifdef __cplusplus
 }
 #endif

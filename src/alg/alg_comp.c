@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The WarpDrive authors */
 /*
- * Compression: entry points that open, close and ask, argument checks, the
+ * Compression: entry points that open, close and ask, argument checks, sums, the
  * one-shot calls, and the single place that hands a request to the session.
  * Blocks are in comp_block.c, streams in comp_stream.c and
  * comp_stream_inflate.c.
@@ -13,10 +13,13 @@
 #include <string.h>
 
 #include "alg/probe.h"
+#include "base/sums.h"
 #include "base/wait.h"
 
 #define WINDOW_BITS_MIN 12
 #define WINDOW_BITS_MAX 15
+
+#define OPTS_KNOWN (WD_COMP_OPT_VERIFY | WD_COMP_OPT_POPULATE | WD_COMP_OPT_ONE_MEMBER)
 
 static const char *const format_algs[] = {
 	[WD_COMP_DEFLATE] = "deflate",
@@ -92,8 +95,10 @@ static int check_opts(const struct wd_comp_opts *opts)
 	if (opts->window_bits != 0 &&
 	    (opts->window_bits < WINDOW_BITS_MIN || opts->window_bits > WINDOW_BITS_MAX))
 		return -EINVAL;
-	if ((opts->flags & ~(WD_COMP_OPT_VERIFY | WD_COMP_OPT_POPULATE)) != 0 ||
-	    opts->depth > WD_COMP_DEPTH_MAX)
+	if ((opts->flags & ~OPTS_KNOWN) != 0 || opts->depth > WD_COMP_DEPTH_MAX)
+		return -EINVAL;
+	if ((opts->flags & WD_COMP_OPT_ONE_MEMBER) != 0 &&
+	    (opts->op != WD_OP_DECOMPRESS || opts->format != WD_COMP_GZIP))
 		return -EINVAL;
 	return opts->timeout_ms < 0 ? -EINVAL : 0;
 }
@@ -276,4 +281,14 @@ int wd_comp_get_gzip_header(const struct wd_comp *comp, struct wd_comp_gzip_head
 	memset(ret_header->name + strlen(ret_header->name), 0,
 	       sizeof(ret_header->name) - strlen(ret_header->name));
 	return 0;
+}
+
+uint32_t wd_comp_adler32(uint32_t adler, const void *p, size_t len)
+{
+	return sums_adler32(adler, p, len);
+}
+
+uint32_t wd_comp_crc32(uint32_t crc, const void *p, size_t len)
+{
+	return sums_crc32(crc, p, len);
 }

@@ -190,6 +190,12 @@ static inline bool comp_is_under_way(const struct wd_comp *c)
 		c->stream.phase == COMP_LAST);
 }
 
+/* Whether another gzip member may follow one that ended. */
+static inline bool comp_has_members(const struct wd_comp *c)
+{
+	return c->format == WD_COMP_GZIP && (c->flags & WD_COMP_OPT_ONE_MEMBER) == 0;
+}
+
 /* Writes the header that this session's next output begins with; returns its length. */
 size_t comp_header_build(const struct wd_comp *c, uint8_t *buf);
 

@@ -197,7 +197,7 @@ static bool is_member(const struct comp_op *op)
 {
 	const uint8_t *src = comp_src_at(op->io);
 
-	return op->c->format == WD_COMP_GZIP && comp_src_left(op->io) >= 2 && src[0] == GZIP_ID1 &&
+	return comp_has_members(op->c) && comp_src_left(op->io) >= 2 && src[0] == GZIP_ID1 &&
 	       src[1] == GZIP_ID2;
 }
 

@@ -36,7 +36,7 @@ static bool is_next_member(const struct comp_op *op)
 	size_t left = comp_src_left(io);
 	const uint8_t *src;
 
-	if (c->format != WD_COMP_GZIP || left == 0)
+	if (!comp_has_members(c) || left == 0)
 		return false;
 	src = comp_src_at(io);
 	if (left == 1)

@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/compiler.h"
-#include "base/crc32.h"
+#include "base/sums.h"
 
 #define GZIP_CM_DEFLATE 8
 
@@ -146,7 +146,7 @@ static size_t take_fixed(struct header_parser *p, const uint8_t *src, size_t len
 	p->said.os = p->fixed[9];
 	p->said.has_name = (p->flags & GZIP_FNAME) != 0;
 	if ((p->flags & GZIP_FHCRC) != 0)
-		p->crc = crc32_update(0, p->fixed, GZIP_FIXED_BYTES);
+		p->crc = sums_crc32(0, p->fixed, GZIP_FIXED_BYTES);
 	enter(p, part_after(p, PART_FIXED));
 	return used;
 }
@@ -222,7 +222,7 @@ enum header_result header_parser_feed(struct header_parser *p, const uint8_t *sr
 		} else {
 			n = take_part(p, src + used, len - used);
 			if ((p->flags & GZIP_FHCRC) != 0)
-				p->crc = crc32_update(p->crc, src + used, n);
+				p->crc = sums_crc32(p->crc, src + used, n);
 			used += n;
 		}
 	}

@@ -17,6 +17,9 @@
 
 #define BACKENDS_MAX 4
 
+/* Who counts is done in a microsecond, unless it was stopped half way. */
+#define COUNTING_MAX_NS (1000 * WAIT_NS_PER_MS)
+
 struct inherited;
 
 /* Of this process; a child begins with a zeroed one. */
@@ -35,6 +38,8 @@ static struct registry {
 	void *root;	       /* lane_root_get() */
 	void (*destroy_root)(void *root);
 	struct core_queue *forgotten; /* queues of a parent that were in the program's hands */
+	_Atomic(struct counters *) entrance; /* registry_enter_counters(); NULL: closed */
+	_Atomic uint32_t nr_inside;
 } registry;
 
 /* What a child sets aside of its parent's: never touched, but not lost either. */
@@ -133,8 +138,27 @@ static void add_device(void *arg, const struct wd_device_info *found)
 	*end = d;
 }
 
+/*
+ * Lets nobody in any more, and waits for those inside.  False when one does not
+ * come out: what it counts in must stay then.
+ */
+static bool close_entrance(void)
+{
+	uint64_t deadline_ns = wait_clock_ns() + COUNTING_MAX_NS;
+
+	/* closed, then who is inside: pairs with registry_enter_counters() */
+	atomic_store(&registry.entrance, NULL);
+	while (atomic_load(&registry.nr_inside)) {
+		if (wait_clock_ns() >= deadline_ns)
+			return false;
+		wait_yield();
+	}
+	return true;
+}
+
 static void fini_locked(void)
 {
+	bool is_counting = !close_entrance();
 	struct counters *counters;
 
 	while (registry.devices) {
@@ -159,7 +183,10 @@ static void fini_locked(void)
 	registry.counters = NULL;
 	/* A child forked in this moment must not find what is being freed. */
 	wd_full_mb();
-	counters_destroy(counters);
+	if (base_likely(!is_counting))
+		counters_destroy(counters);
+	else
+		counters_hide(counters);
 	registry.last_id = 0;
 	registry.is_ready = false;
 }
@@ -193,6 +220,7 @@ static int init_locked(void)
 		}
 	}
 	registry.is_ready = true;
+	wd_store_release(&registry.entrance, registry.counters);
 	return 0;
 }
 
@@ -241,6 +269,20 @@ const struct wd_config *registry_config(void)
 struct counters *registry_counters(void)
 {
 	return registry.counters;
+}
+
+struct counters *registry_enter_counters(void)
+{
+	begin_life();
+	/* inside, then whether it is open: pairs with close_entrance() */
+	atomic_fetch_add(&registry.nr_inside, 1);
+	return atomic_load(&registry.entrance);
+}
+
+void registry_leave_counters(void)
+{
+	/* what was counted before that: pairs with close_entrance() */
+	atomic_fetch_sub_explicit(&registry.nr_inside, 1, memory_order_release);
 }
 
 struct config_overrides **registry_lock_settings(bool *ret_is_in_use)

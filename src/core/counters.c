@@ -43,6 +43,9 @@ struct counters {
 	struct block_chunk chunk; /* the page's; others follow */
 	struct device_place *devices;
 	unsigned int nr_devices;
+	/* A front's place in the page is the same as here; names do not change once counted. */
+	char front_name[STATS_FRONTS_MAX][WD_FRONT_NAME_MAX];
+	_Atomic uint32_t nr_fronts;
 	bool is_shown;
 	struct stats_place place;
 };
@@ -319,4 +322,73 @@ void counters_add(struct counters *c, uint32_t device_id, enum counter which, ui
 
 	if (d)
 		counter_bump(&d->shown->total, which, n);
+}
+
+/* ---------------------------------------------------------------- front ends */
+
+/* By the names kept here, since the page's can be written by others. */
+static struct stats_front *find_front(struct counters *c, const char *name)
+{
+	/* the names before their number: pairs with the release in counters_add_front() */
+	uint32_t i, nr = wd_load_acquire(&c->nr_fronts);
+
+	for (i = 0; i < nr; i++)
+		if (!strcmp(c->front_name[i], name))
+			return &c->page->front[i];
+	return NULL;
+}
+
+int counters_add_front(struct counters *c, const char *name)
+{
+	uint32_t nr = wd_load_relaxed(&c->nr_fronts);
+	struct stats_front *front;
+
+	if (find_front(c, name))
+		return 0;
+	if (nr == STATS_FRONTS_MAX)
+		return -ENOSPC;
+	front = &c->page->front[nr];
+	strcpy(c->front_name[nr], name);
+	begin_change(c);
+	memcpy(front->name, c->front_name[nr], sizeof(front->name));
+	/* the name before what makes it one */
+	wd_store_release(&front->is_named, 1);
+	end_change(c);
+	wd_store_release(&c->nr_fronts, nr + 1);
+	return 0;
+}
+
+bool counters_count_front(struct counters *c, const char *name,
+			  const uint64_t add[WD_FRONT_COUNTERS_NR])
+{
+	struct stats_front *front = find_front(c, name);
+	unsigned int i;
+
+	if (!front)
+		return false;
+	for (i = 0; i < WD_FRONT_COUNTERS_NR; i++)
+		if (add[i])
+			/* in order: pairs with counters_sum_front() */
+			atomic_fetch_add_explicit(&front->value[i], add[i], memory_order_release);
+	return true;
+}
+
+/* Streams are read last, so that there are never more queued than begun. */
+void counters_sum_front(const struct stats_front *front, struct wd_front_stats *ret_stats)
+{
+	unsigned int i;
+
+	for (i = WD_FRONT_COUNTERS_NR; i-- > 0;)
+		ret_stats->counter[i] =
+			wd_load_acquire(&front->value[i]); /* each before the next */
+	memcpy(ret_stats->name, front->name, sizeof(ret_stats->name));
+}
+
+bool counters_read_front(struct counters *c, unsigned int i, struct wd_front_stats *ret_stats)
+{
+	if (i >= wd_load_relaxed(&c->nr_fronts))
+		return false;
+	counters_sum_front(&c->page->front[i], ret_stats);
+	memcpy(ret_stats->name, c->front_name[i], sizeof(ret_stats->name));
+	return true;
 }

@@ -41,6 +41,7 @@ struct counter_block {
 	uint32_t reserved;
 } BASE_ALIGNED(128);
 
+struct stats_front;
 struct counters; /* the registry's: all devices and blocks of this process */
 
 /* @is_shown: other processes may read them.  Returns 0 or -ENOMEM; failing to show is logged only. */
@@ -73,6 +74,21 @@ void counters_read(struct counters *c, uint32_t device_id, struct wd_counters *r
 		   uint32_t *ret_nr_queues);
 /* For what belongs to no queue: adds to the device's totals. */
 void counters_add(struct counters *c, uint32_t device_id, enum counter which, uint64_t n);
+
+/* Makes a place for a front end, whose name is one.  Returns 0 or -ENOSPC; 0 also where it has one. */
+int counters_add_front(struct counters *c, const char *name);
+/* The totals of the @i-th front end; false when there are fewer. */
+bool counters_read_front(struct counters *c, unsigned int i, struct wd_front_stats *ret_stats);
+
+/*
+ * Adds to the counters of a front end; false when it has no place yet.  The only
+ * one that needs no lock: any thread, while the counters live.
+ */
+bool counters_count_front(struct counters *c, const char *name,
+			  const uint64_t add[WD_FRONT_COUNTERS_NR]);
+
+/* What a front's place has, in this process's page or in a copy of another's. */
+void counters_sum_front(const struct stats_front *front, struct wd_front_stats *ret_stats);
 
 /*
  * One writer at a time: no locked instruction, and readers see whole values.  In

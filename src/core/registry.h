@@ -55,6 +55,13 @@ void registry_count_open(int change);
 
 struct counters *registry_counters(void);
 
+/*
+ * The counters for who holds no lock: they stay until registry_leave_counters(),
+ * which follows in any case.  NULL before the registry is ready.
+ */
+struct counters *registry_enter_counters(void);
+void registry_leave_counters(void);
+
 /* share.c: frees what is left of a device's. */
 void share_table_destroy(struct wd_device *d);
 

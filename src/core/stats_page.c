@@ -181,6 +181,7 @@ static int prepare_page(int fd, const struct proc_id *id, struct stats_page **re
 	page->header.nr_devices = STATS_DEVICES_MAX;
 	page->header.nr_blocks = STATS_BLOCKS_MAX;
 	page->header.nr_counters = COUNTERS_NR;
+	page->header.nr_fronts = STATS_FRONTS_MAX;
 	page->header.pid = id->pid;
 	page->header.start = id->start;
 	page->header.image = id->image;
@@ -293,7 +294,7 @@ static int check_header(const struct stats_header *h, const struct proc_id *id)
 	if (wd_load_relaxed(&h->magic) != STATS_PAGE_MAGIC || h->version != STATS_PAGE_VERSION ||
 	    h->bytes != sizeof(struct stats_page) || h->nr_devices != STATS_DEVICES_MAX ||
 	    h->nr_blocks != STATS_BLOCKS_MAX || h->nr_counters != COUNTERS_NR ||
-	    h->pid != id->pid || h->start != id->start)
+	    h->nr_fronts != STATS_FRONTS_MAX || h->pid != id->pid || h->start != id->start)
 		return -EIO;
 	if (proc_read_id(id->pid, &now))
 		return -ESRCH;
@@ -344,6 +345,16 @@ static struct counter_block *block_at(struct stats_page *page, unsigned int i)
 	return i < STATS_DEVICES_MAX ? &page->device[i].total : &page->block[i - STATS_DEVICES_MAX];
 }
 
+static bool has_front_shrunk(const struct stats_front *first, const struct stats_front *then)
+{
+	unsigned int k;
+
+	for (k = 0; k < WD_FRONT_COUNTERS_NR; k++)
+		if (wd_load_relaxed(&then->value[k]) < wd_load_relaxed(&first->value[k]))
+			return true;
+	return false;
+}
+
 /* Whether nothing moved between two copies; counters that shrank did, or were not read whole. */
 static bool is_settled(struct stats_page *first, struct stats_page *then)
 {
@@ -356,17 +367,37 @@ static bool is_settled(struct stats_page *first, struct stats_page *then)
 		for (k = 0; k < COUNTERS_NR; k++)
 			if (counter_get(block_at(then, i), k) < counter_get(block_at(first, i), k))
 				return false;
+	for (i = 0; i < STATS_FRONTS_MAX; i++)
+		if (has_front_shrunk(&first->front[i], &then->front[i]))
+			return false;
 	return true;
+}
+
+/* Keeps of a later copy what counts before all else, so that it is not less than its parts. */
+static void take_from_first(struct stats_page *first, struct stats_page *then)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < STATS_DEVICES_MAX + STATS_BLOCKS_MAX; i++)
+		for (k = 0; k < COUNTERS_NR; k++)
+			if (k != COUNTER_SENT)
+				wd_store_relaxed(&block_at(then, i)->value[k],
+						 counter_get(block_at(first, i), k));
+	for (i = 0; i < STATS_FRONTS_MAX; i++)
+		for (k = 0; k < WD_FRONT_COUNTERS_NR; k++)
+			if (k != WD_FRONT_STREAMS)
+				wd_store_relaxed(&then->front[i].value[k],
+						 wd_load_relaxed(&first->front[i].value[k]));
 }
 
 /*
  * Reads by copies, not through a mapping: the file is its owner's to cut short.
  * Of two copies what came back is taken from the first and what was sent from
- * the second, so that never more is back than was out.
+ * the second, so that never more is back than was out; so with a front's streams.
  */
 static int copy_page(int fd, struct stats_page *first, struct stats_page *then)
 {
-	unsigned int i, k, tries;
+	unsigned int tries;
 
 	for (tries = 0; tries < READ_TRIES; tries++) {
 		if (!read_page(fd, first))
@@ -376,22 +407,18 @@ static int copy_page(int fd, struct stats_page *first, struct stats_page *then)
 			return -EIO;
 		if (!is_settled(first, then))
 			continue;
-		for (i = 0; i < STATS_DEVICES_MAX + STATS_BLOCKS_MAX; i++)
-			for (k = 0; k < COUNTERS_NR; k++)
-				if (k != COUNTER_SENT)
-					wd_store_relaxed(&block_at(then, i)->value[k],
-							 counter_get(block_at(first, i), k));
+		take_from_first(first, then);
 		return 0;
 	}
 	/* It never comes to rest, or was stopped half way: as good as it gets. */
 	return 0;
 }
 
-static bool is_name(const char *name)
+bool stats_is_name(const char *name, size_t room)
 {
-	size_t i, len = strnlen(name, WD_DEVICE_NAME_MAX);
+	size_t i, len = strnlen(name, room);
 
-	if (!len || len == WD_DEVICE_NAME_MAX)
+	if (!len || len == room)
 		return false;
 	for (i = 0; i < len; i++)
 		if (name[i] <= ' ' || name[i] > '~')
@@ -409,6 +436,25 @@ static bool has_device(const struct stats_page *page, unsigned int nr, uint32_t 
 	return false;
 }
 
+static bool are_fronts_right(const struct stats_page *page)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < STATS_FRONTS_MAX; i++) {
+		const struct stats_front *front = &page->front[i];
+
+		if (!wd_load_relaxed(&front->is_named))
+			continue;
+		if (!stats_is_name(front->name, sizeof(front->name)))
+			return false;
+		for (k = 0; k < i; k++)
+			if (wd_load_relaxed(&page->front[k].is_named) &&
+			    !strcmp(page->front[k].name, front->name))
+				return false;
+	}
+	return true;
+}
+
 static int check_copy(const struct stats_page *page, const struct proc_id *id)
 {
 	int err = check_header(&page->header, id);
@@ -419,7 +465,9 @@ static int check_copy(const struct stats_page *page, const struct proc_id *id)
 	for (i = 0; i < STATS_DEVICES_MAX; i++) {
 		uint32_t device_id = wd_load_relaxed(&page->device[i].total.device_id);
 
-		if (device_id && (!is_name(page->device[i].name) || has_device(page, i, device_id)))
+		if (device_id &&
+		    (!stats_is_name(page->device[i].name, sizeof(page->device[i].name)) ||
+		     has_device(page, i, device_id)))
 			return -EIO;
 	}
 	for (i = 0; i < STATS_BLOCKS_MAX; i++) {
@@ -428,7 +476,7 @@ static int check_copy(const struct stats_page *page, const struct proc_id *id)
 		if (device_id && !has_device(page, STATS_DEVICES_MAX, device_id))
 			return -EIO;
 	}
-	return 0;
+	return are_fronts_right(page) ? 0 : -EIO;
 }
 
 static struct stats_page *alloc_copy(void)

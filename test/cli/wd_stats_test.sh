@@ -5,7 +5,7 @@
 # usage: wd_stats_test.sh WD
 #
 # wd stats: what one process shows is seen by another, adds up, and is gone when
-# the process is, however it ends.
+# the process is, however it ends.  WD_TEST_FRONT is front_program's path.
 . "$(dirname "$0")/cli_lib.sh"
 
 [ -w /dev/shm ] || exit 77
@@ -27,11 +27,30 @@ start()
 	[ "$(head -c 1 <&4 | wc -c)" -eq 1 ] || fail "no output"
 }
 
-# cell ROW HEADING: a number of the table in $scratch/out
+# start_fronts [NAME]...: a program in which these front ends count; $pid is its process
+start_fronts()
+{
+	mkfifo in out
+	env WD_STATS=on "${WD_TEST_FRONT:?}" "$@" <in >out &
+	pid=$!
+	running=$pid
+	exec 3>in 4<out
+	read -r line <&4 || fail "no output"
+	[ "$line" = ready ] || fail "not ready"
+}
+
+end_fronts()
+{
+	exec 3>&- 4<&-
+	wait $pid || fail "front_program exits with $?"
+	running=
+}
+
+# cell ROW HEADING: a number of the tables in $scratch/out
 cell()
 {
 	awk -v row="$1" -v heading="$2" '
-		$1 == "DEVICE" { for (i = 1; i <= NF; i++) if ($i == heading) column = i }
+		$1 == "DEVICE" || $1 == "FRONT" { column = 0; for (i = 1; i <= NF; i++) if ($i == heading) column = i }
 		$1 == row { print $column; exit }' "$scratch/out"
 }
 
@@ -79,6 +98,7 @@ device=$(awk '/^embed:hisi_zip/ { print $1; exit }' "$scratch/out")
 [ "$(cell "$device" QUEUES)" -ge 1 ] || fail "no queue: $(cat "$scratch/out")"
 adds_up "$device"
 grep -q '^total' "$scratch/out" && fail "a total unasked"
+grep -q '^FRONT' "$scratch/out" && fail "a table of front ends, and there is none"
 expect 0 wd stats
 grep -q "^PID $pid " "$scratch/out" || fail "not among all"
 expect 0 wd stats --total $pid
@@ -115,6 +135,35 @@ cat <&4 >rest
 wait $pid || fail "compress exits with $?"
 running=
 exec 4<&-
+
+begin fronts
+start_fronts zlib another-library
+expect 0 wd stats $pid
+silent
+[ "$(grep -c '^PID' "$scratch/out")" -eq 1 ] || fail "$(cat "$scratch/out")"
+grep -q '^embed:hisi_zip' "$scratch/out" || fail "no devices: $(cat "$scratch/out")"
+grep -qE '^FRONT +STREAMS QUEUED MOVED REPEATED QUEUED-BYTES OTHER-BYTES$' "$scratch/out" ||
+	fail "no headings: $(cat "$scratch/out")"
+i=1
+for heading in STREAMS QUEUED MOVED REPEATED QUEUED-BYTES OTHER-BYTES; do
+	[ "$(cell zlib $heading)" -eq $i ] || fail "zlib: $heading: $(cat "$scratch/out")"
+	[ "$(cell another-library $heading)" -eq $((2 * i)) ] ||
+		fail "another-library: $heading: $(cat "$scratch/out")"
+	i=$((i + 1))
+done
+# Totals are of devices, and come before.
+expect 0 wd stats -t $pid $pid
+[ "$(grep -c '^FRONT' "$scratch/out")" -eq 2 ] || fail "$(cat "$scratch/out")"
+[ "$(grep -c '^total' "$scratch/out")" -eq 3 ] || fail "totals: $(cat "$scratch/out")"
+end_fronts
+expect 1 wd stats $pid
+says "$pid: no such process"
+rm in out
+start_fronts
+expect 0 wd stats $pid
+grep -q '^DEVICE' "$scratch/out" || fail "no devices"
+grep -q '^FRONT' "$scratch/out" && fail "a table of front ends, and there is none"
+end_fronts
 
 begin killed
 start

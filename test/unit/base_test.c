@@ -13,10 +13,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/barrier.h"
 #include "base/bytes.h"
 #include "base/ring.h"
+#include "base/sums.h"
 #include "base/wait.h"
 #include "lib/t_assert.h"
 #include "lib/t_fork.h"
@@ -60,6 +62,29 @@ static void bytes_have_an_order(void **state)
 	assert_int_equal(bytes_bitrev32(0xf00000a1), 0x8500000f);
 	assert_int_equal(bytes_field_get(0x12345678, 8, 8), 0x56);
 	assert_int_equal(bytes_field_get(0x12345678, 0, 32), 0x12345678);
+}
+
+/* At every length, begun anew or gone on with; where zlib begins anew for no buffer, these go on. */
+static void sums_are_zlibs(void **state)
+{
+	uint8_t bytes[6000];
+	size_t n;
+
+	(void)state;
+	for (n = 0; n < sizeof(bytes); n++)
+		bytes[n] = (uint8_t)(255 - n * 37 % 251);
+	for (n = 0; n <= sizeof(bytes); n += n < 300 ? 1 : 311) {
+		uint32_t crc = sums_crc32(0, bytes, n / 3);
+		uint32_t adler = sums_adler32(1, bytes, n / 3);
+
+		assert_int_equal(sums_crc32(crc, bytes + n / 3, n - n / 3), crc32(0, bytes, n));
+		assert_int_equal(sums_adler32(adler, bytes + n / 3, n - n / 3),
+				 adler32(1, bytes, n));
+	}
+	assert_int_equal(sums_crc32(0xcbf43926, NULL, 0), 0xcbf43926);
+	assert_int_equal(sums_adler32(0x091e01de, NULL, 0), 0x091e01de);
+	assert_int_equal(sums_crc32(0, "123456789", 9), 0xcbf43926);
+	assert_int_equal(sums_adler32(1, "123456789", 9), 0x091e01de);
 }
 
 static _Atomic uint32_t word;
@@ -235,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rings_wrap_at_any_depth),
 		cmocka_unit_test(bytes_have_an_order),
+		cmocka_unit_test(sums_are_zlibs),
 		cmocka_unit_test(who_parks_is_woken),
 		cmocka_unit_test(the_lock_lets_one_in),
 		cmocka_unit_test(without_the_kernels_help_it_is_told_by_its_id),

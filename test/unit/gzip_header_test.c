@@ -18,7 +18,6 @@
 #include "alg/gzip_header.h"
 #include "base/bytes.h"
 #include "base/compiler.h"
-#include "base/crc32.h"
 
 #define FHCRC	 (1u << 1)
 #define FEXTRA	 (1u << 2)
@@ -66,21 +65,6 @@ static enum header_result feed_all(struct header_parser *p, const uint8_t *src, 
 {
 	header_parser_init(p, WD_COMP_GZIP);
 	return header_parser_feed(p, src, len, ret_used);
-}
-
-static void crc32_is_zlibs(void **state)
-{
-	uint8_t bytes[300];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = i * 37 + (i >> 3);
-	for (size_t n = 0; n <= sizeof(bytes); n += 7) {
-		assert_int_equal(crc32_update(0, bytes, n), crc32(0, bytes, n));
-		assert_int_equal(crc32_update(crc32_update(0, bytes, n / 2), bytes + n / 2,
-					      n - n / 2),
-				 crc32(0, bytes, n));
-	}
 }
 
 static void reads_every_flag_at_every_cut(void **state)
@@ -333,7 +317,6 @@ static void builds_gzip_headers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(crc32_is_zlibs),
 		cmocka_unit_test(reads_every_flag_at_every_cut),
 		cmocka_unit_test(reads_byte_by_byte),
 		cmocka_unit_test(refuses_bad_bytes_where_they_are),

@@ -498,6 +498,15 @@ static const struct lie lies[] = {
 	LIE(block[STATS_BLOCKS_MAX - 1].device_id, UINT32_MAX, -EIO),
 	LIE(block[7].device_id, 2, 0),
 	LIE(block[8].value[0], UINT64_MAX, 0),
+	LIE(header.nr_fronts, STATS_FRONTS_MAX + 1, -EIO),
+	LIE(header.nr_fronts, 0, -EIO),
+	LIE(front[0].name[0], 0, -EIO),
+	LIE(front[0].name[1], ' ', -EIO),
+	LIE(front[0].name[1], 0x80, -EIO),
+	LIE(front[0].name[0], 'b', -EIO), /* as the other one */
+	LIE(front[0].is_named, 0, 0),
+	LIE(front[5].is_named, 1, -EIO), /* without a name */
+	LIE(front[1].value[0], UINT64_MAX, 0),
 };
 
 static void lies_are_seen(void **state)
@@ -509,6 +518,8 @@ static void lies_are_seen(void **state)
 
 	(void)state;
 	assert_non_null(counters_open(c, 1));
+	assert_ok(counters_add_front(c, "a"));
+	assert_ok(counters_add_front(c, "b"));
 	for (i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		const struct lie *lie = &lies[i];
 		uint64_t truth = 0;
@@ -527,6 +538,13 @@ static void lies_are_seen(void **state)
 	assert_int_equal(pwrite(fd, unended, sizeof(unended),
 				offsetof(struct stats_page, device[1].name)),
 			 sizeof(unended));
+	assert_int_equal(read_page(getpid()), -EIO);
+	assert_int_equal(
+		pwrite(fd, "embed:second-1", 15, offsetof(struct stats_page, device[1].name)), 15);
+	assert_ok(read_page(getpid()));
+	assert_int_equal(pwrite(fd, unended, WD_FRONT_NAME_MAX,
+				offsetof(struct stats_page, front[1].name)),
+			 WD_FRONT_NAME_MAX);
 	assert_int_equal(read_page(getpid()), -EIO);
 	close(fd);
 	counters_destroy(c);
@@ -568,12 +586,15 @@ static void nonsense_harms_nobody(void **state)
 {
 	struct counters *c = create();
 	int fd = open(path, O_RDWR | O_CLOEXEC);
+	const uint64_t one_stream[WD_FRONT_COUNTERS_NR] = { [WD_FRONT_STREAMS] = 1 };
 	struct counter_block *b = NULL;
+	struct wd_front_stats front;
 	struct stats_page *truth;
 	uint32_t seed = 1;
 	unsigned int i, k;
 
 	(void)state;
+	assert_ok(counters_add_front(c, "front"));
 	assert_ok(stats_page_read(dir, getpid(), &truth));
 	for (i = 0; i < ROUNDS; i++) {
 		uint8_t bytes[64];
@@ -600,6 +621,11 @@ static void nonsense_harms_nobody(void **state)
 		assert_non_null(b);
 		counters_read(c, 1, &sum, &nr);
 		assert_int_equal(nr, !(i % 2));
+		/* By the name that it was given, whatever stands in the page. */
+		assert_true(counters_count_front(c, "front", one_stream));
+		assert_true(counters_read_front(c, 0, &front));
+		assert_string_equal(front.name, "front");
+		assert_false(counters_read_front(c, 1, &front));
 		if (i % 16 == 15)
 			assert_int_equal(pwrite(fd, truth, sizeof(*truth), 0), sizeof(*truth));
 	}
