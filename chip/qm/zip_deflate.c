@@ -29,6 +29,7 @@
 #include "base/compiler.h"
 #include "chip/qm/zip_deflate.h"
 #include "chip/qm/zip_entropy.h"
+#include "chip/qm/zip_join.h"
 #include "chip/qm/zip_stored.h"
 #include "hw/hisi_zip_hw.h"
 
@@ -64,7 +65,7 @@ static const struct codec_choice whole_choices[] = {
 	[ZIP_LEVEL_SMALLEST] = { false, 12, ZIP_LEVEL_SMALLEST, 220 },
 };
 
-/* libdeflate has no history from outside, so streams end at libisal's best. */
+/* Where libdeflate cannot serve. */
 static const struct codec_choice best_isal = { true, 3, 2, 6 };
 
 static const uint32_t level_buf_bytes[ISAL_LEVELS] = {
@@ -92,8 +93,13 @@ static const struct codec_choice *choose(uint32_t level, uint32_t window, size_t
 {
 	const struct codec_choice *c = &whole_choices[level];
 
+	if (c->is_isal)
+		return c;
 	/* libdeflate always reaches back 32 KiB. */
-	if (!c->is_isal && (is_stream || is_window_limiting(window, bytes)))
+	if (is_window_limiting(window, bytes))
+		return &best_isal;
+	/* And it has no history from outside.  A piece of no bytes lacks nothing. */
+	if (is_stream && bytes && bytes < ZIP_JOIN_MIN)
 		return &best_isal;
 	return c;
 }
@@ -113,6 +119,7 @@ void zip_deflate_fini(struct zip_deflate *d)
 	free(d->isal);
 	free(d->level_buf);
 	free(d->entropy);
+	free(d->join);
 	if (d->libdeflate)
 		libdeflate_free_compressor(d->libdeflate);
 	zip_scratch_fini(&d->tight);
@@ -243,20 +250,27 @@ static uint32_t write_stored(const uint8_t *in, size_t bytes, bool is_final, uin
 	return HISI_ZIP_ST_OK;
 }
 
-uint32_t zip_deflate_whole(struct zip_deflate *d, uint32_t level, uint32_t window,
-			   const uint8_t *in, size_t bytes, uint8_t *out, size_t room,
-			   size_t *ret_bytes)
+/* A finished stream becomes a piece that is not the last; *bytes 0: it was not sound. */
+static uint32_t reopen(struct zip_deflate *d, uint8_t *coded, size_t *bytes)
 {
-	const struct codec_choice *c = choose(level, window, bytes, false);
-	const size_t bound = zip_stored_bytes(bytes);
+	if (!d->join)
+		d->join = malloc(sizeof(*d->join));
+	if (!d->join)
+		return HISI_ZIP_ST_INTERNAL;
+	*bytes = zip_join_reopen(d->join, coded, *bytes);
+	return *bytes ? HISI_ZIP_ST_OK : HISI_ZIP_ST_INTERNAL;
+}
+
+/* Data that is not random, by a codec that starts from nothing; stored if that is smaller. */
+static uint32_t code_afresh(struct zip_deflate *d, const struct codec_choice *c, uint32_t window,
+			    bool is_final, const uint8_t *in, size_t bytes, uint8_t *out,
+			    size_t room, size_t *ret_bytes)
+{
+	const size_t bound = zip_stored_bytes(bytes), growth = is_final ? 0 : ZIP_JOIN_GROWTH;
 	size_t coded_room = base_min_u64(room, bound + CODEC_SLACK);
 	uint8_t *coded = out;
 	uint32_t status;
 
-	if (!bytes)
-		return write_empty_final(out, room, ret_bytes);
-	if (is_random(d, NULL, in, bytes, !c->is_isal))
-		return write_stored(in, bytes, true, out, room, ret_bytes);
 	/*
 	 * Codecs refuse some outputs that would just have fitted.  With room for
 	 * stored blocks these are as good then; with less, it is tried elsewhere.
@@ -267,16 +281,31 @@ uint32_t zip_deflate_whole(struct zip_deflate *d, uint32_t level, uint32_t windo
 		if (!coded)
 			return HISI_ZIP_ST_INTERNAL;
 	}
-	status = whole_codec(d, c, window, in, bytes, coded, coded_room, ret_bytes);
+	status = whole_codec(d, c, window, in, bytes, coded, coded_room - growth, ret_bytes);
+	if (!status && *ret_bytes && !is_final)
+		status = reopen(d, coded, ret_bytes);
 	if (status)
 		return status;
 	if (!*ret_bytes || *ret_bytes > bound)
-		return write_stored(in, bytes, true, out, room, ret_bytes);
+		return write_stored(in, bytes, is_final, out, room, ret_bytes);
 	if (*ret_bytes > room)
 		return HISI_ZIP_ST_NO_ROOM;
 	if (coded != out)
 		memcpy(out, coded, *ret_bytes);
 	return HISI_ZIP_ST_OK;
+}
+
+uint32_t zip_deflate_whole(struct zip_deflate *d, uint32_t level, uint32_t window,
+			   const uint8_t *in, size_t bytes, uint8_t *out, size_t room,
+			   size_t *ret_bytes)
+{
+	const struct codec_choice *c = choose(level, window, bytes, false);
+
+	if (!bytes)
+		return write_empty_final(out, room, ret_bytes);
+	if (is_random(d, NULL, in, bytes, !c->is_isal))
+		return write_stored(in, bytes, true, out, room, ret_bytes);
+	return code_afresh(d, c, window, true, in, bytes, out, room, ret_bytes);
 }
 
 /* Makes isal ready to follow @history: as it was left, or from the history's bytes. */
@@ -347,24 +376,16 @@ static uint32_t piece_isal(struct zip_deflate *d, bool is_final, uint64_t piece,
 	return HISI_ZIP_ST_OK;
 }
 
-uint32_t zip_deflate_piece(struct zip_deflate *d, uint32_t level, uint32_t window,
-			   const struct zip_history *history, uint64_t piece, bool is_final,
-			   const uint8_t *in, size_t bytes, uint8_t *out, size_t room,
-			   size_t *ret_bytes)
+/* By libisal, which knows the history. */
+static uint32_t piece_continued(struct zip_deflate *d, const struct codec_choice *c,
+				uint32_t window, const struct zip_history *history, uint64_t piece,
+				bool is_final, const uint8_t *in, size_t bytes, uint8_t *out,
+				size_t room, size_t *ret_bytes)
 {
-	const struct codec_choice *c = choose(level, window, bytes, true);
 	const unsigned int hist_bits = window_hist_bits(window);
-	const size_t bound = zip_stored_bytes(bytes);
 	struct zip_past past;
 	uint32_t status;
 
-	*ret_bytes = 0;
-	if (!bytes) {
-		/* isal, if live, is still behind the same bytes; only the number moves on. */
-		if (d->live_piece && d->live_piece == history->piece)
-			d->live_piece = is_final ? 0 : piece;
-		return is_final ? write_empty_final(out, room, ret_bytes) : HISI_ZIP_ST_OK;
-	}
 	split_history(history, &past);
 	if (is_random(d, &past, in, bytes, false))
 		return write_stored(in, bytes, is_final, out, room, ret_bytes);
@@ -375,9 +396,53 @@ uint32_t zip_deflate_piece(struct zip_deflate *d, uint32_t level, uint32_t windo
 		return status;
 	d->live_level = c->level;
 	d->live_hist_bits = hist_bits;
-	status = piece_isal(d, is_final, piece, in, bytes, out, base_min_u64(room, bound),
-			    ret_bytes);
+	status = piece_isal(d, is_final, piece, in, bytes, out,
+			    base_min_u64(room, zip_stored_bytes(bytes)), ret_bytes);
 	if (status || *ret_bytes)
 		return status;
 	return write_stored(in, bytes, is_final, out, room, ret_bytes);
+}
+
+/* By libdeflate, which does not; libisal, if live, stays behind what it compressed. */
+static uint32_t piece_joined(struct zip_deflate *d, const struct codec_choice *c, uint32_t window,
+			     bool is_final, const uint8_t *in, size_t bytes, uint8_t *out,
+			     size_t room, size_t *ret_bytes)
+{
+	if (is_random(d, NULL, in, bytes, true))
+		return write_stored(in, bytes, is_final, out, room, ret_bytes);
+	return code_afresh(d, c, window, is_final, in, bytes, out, room, ret_bytes);
+}
+
+static uint32_t piece_empty(struct zip_deflate *d, const struct zip_history *history,
+			    uint64_t piece, bool is_final, uint8_t *out, size_t room,
+			    size_t *ret_bytes)
+{
+	/* isal, if live, is still behind the same bytes; only the number moves on. */
+	if (d->live_piece && d->live_piece == history->piece)
+		d->live_piece = is_final ? 0 : piece;
+	return is_final ? write_empty_final(out, room, ret_bytes) : HISI_ZIP_ST_OK;
+}
+
+uint32_t zip_deflate_piece(struct zip_deflate *d, uint32_t level, uint32_t window,
+			   const struct zip_history *history, uint64_t piece, bool is_final,
+			   const uint8_t *in, size_t bytes, uint8_t *out, size_t room,
+			   size_t *ret_bytes, uint32_t *ret_level)
+{
+	const struct codec_choice *c = choose(level, window, bytes, true);
+	uint32_t status;
+
+	*ret_bytes = 0;
+	*ret_level = c->served;
+	if (!bytes)
+		return piece_empty(d, history, piece, is_final, out, room, ret_bytes);
+	if (!c->is_isal) {
+		status = piece_joined(d, c, window, is_final, in, bytes, out, room, ret_bytes);
+		if (status != HISI_ZIP_ST_INTERNAL)
+			return status;
+		/* Memory short, or a stream that cannot be joined: libisal needs neither. */
+		c = &best_isal;
+		*ret_level = c->served;
+	}
+	return piece_continued(d, c, window, history, piece, is_final, in, bytes, out, room,
+			       ret_bytes);
 }

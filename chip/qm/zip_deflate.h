@@ -28,6 +28,7 @@
 struct isal_zstream;
 struct libdeflate_compressor;
 struct zip_entropy;
+struct zip_join;
 
 /* One per queue; all of it made when first needed and kept. */
 struct zip_deflate {
@@ -37,6 +38,7 @@ struct zip_deflate {
 	struct libdeflate_compressor *libdeflate;
 	int libdeflate_level;
 	struct zip_entropy *entropy;
+	struct zip_join *join;
 	struct zip_scratch tight;  /* output while it is not known to fit */
 	struct zip_scratch window; /* a stream's history in one piece */
 	/*
@@ -50,7 +52,10 @@ struct zip_deflate {
 
 void zip_deflate_fini(struct zip_deflate *d);
 
-/* The level (numbered as in the SQE) that serves @level of a whole request or of a stream. */
+/*
+ * The level (numbered as in the SQE) that serves @level of a whole request or of
+ * a stream's piece, unless memory is short there.
+ */
 uint32_t zip_deflate_served_level(uint32_t level, uint32_t window, size_t bytes, bool is_stream);
 
 /* What compressing @bytes takes, roughly. */
@@ -78,12 +83,13 @@ struct zip_history {
 /*
  * One piece of a stream, ending on a byte; @is_final ends the stream.  Never
  * more than zip_stored_bytes(@bytes), and nothing for a piece of no bytes that
- * is not final.  Returns as zip_deflate_whole(); on success the codec may be
- * continued with a piece whose history names @piece.
+ * is not final.  Returns as zip_deflate_whole(); on success *ret_level says which
+ * level served, and the codec may be continued with a piece whose history names
+ * @piece.
  */
 uint32_t zip_deflate_piece(struct zip_deflate *d, uint32_t level, uint32_t window,
 			   const struct zip_history *history, uint64_t piece, bool is_final,
 			   const uint8_t *in, size_t bytes, uint8_t *out, size_t room,
-			   size_t *ret_bytes);
+			   size_t *ret_bytes, uint32_t *ret_level);
 
 #endif

@@ -106,7 +106,7 @@ static uint32_t compress_piece(struct zip_queue *q, const struct zip_request *rq
 			       struct zip_answer *a)
 {
 	const uint32_t trailer = rq->is_finish ? zip_trailer_bytes(rq->format) : 0;
-	uint32_t status, sum, isize = rq->is_new ? 0 : rq->isize;
+	uint32_t status, sum, level, isize = rq->is_new ? 0 : rq->isize;
 	size_t made = 0;
 
 	sum = rq->is_new ? zip_sum_init(rq->format) : zip_sum_from_word(rq->format, rq->checksum);
@@ -114,7 +114,7 @@ static uint32_t compress_piece(struct zip_queue *q, const struct zip_request *rq
 		return HISI_ZIP_ST_NO_ROOM;
 	status = zip_deflate_piece(&q->deflate, rq->level, rq->window, history, piece,
 				   rq->is_finish, source->bytes, source->nr_bytes, dest->bytes,
-				   dest->room - trailer, &made);
+				   dest->room - trailer, &made, &level);
 	if (status)
 		return status;
 	sum = zip_sum_update(rq->format, sum, source->bytes, source->nr_bytes);
@@ -123,7 +123,7 @@ static uint32_t compress_piece(struct zip_queue *q, const struct zip_request *rq
 		zip_trailer_write(dest->bytes + made, rq->format, sum, isize);
 	a->consumed = (uint32_t)source->nr_bytes;
 	a->produced = (uint32_t)made + trailer;
-	a->level = zip_deflate_served_level(rq->level, rq->window, source->nr_bytes, true);
+	a->level = level;
 	a->isize = isize;
 	a->checksum = zip_sum_to_word(rq->format, sum);
 	a->has_sums = true;

@@ -170,8 +170,9 @@ struct wd_comp_io {
 	size_t consumed; /* bytes of src used */
 	size_t produced; /* bytes of dst written */
 	/*
-	 * compress: least level that served it; less than asked where a stream or
-	 * a small window cannot, 0 where the device does not tell levels apart
+	 * compress: least level that served it; less than asked where a small
+	 * window, or pieces of a stream below 128 KiB, cannot; 0 where the device
+	 * does not tell levels apart
 	 */
 	uint32_t level;
 	uint32_t reserved;
@@ -190,7 +191,7 @@ struct wd_comp_io {
  *
  * Decompressing stops after the last gzip member: consumed tells where; what
  * follows is not looked at.  Any size; above 8 MB it is done as a stream, and
- * io->level says when the level was lowered for that.
+ * io->level says when the level was lowered for its last piece.
  *
  * Return: 0 (see io->head.status), -EINVAL, -EBUSY (a stream is under way),
  * -EOPNOTSUPP (the device cannot do this), -ENODEV, -EIO, -ENOMEM, -ETIMEDOUT.

@@ -11,6 +11,9 @@
 
 #define N 300000u
 
+/* Pieces of level 3 and above are libdeflate's from here on. */
+#define JOINED_MIN (128u << 10)
+
 /* As software lends it: the engine's part begins 64 bytes in. */
 struct context {
 	uint8_t bytes[65536];
@@ -437,6 +440,193 @@ static void windows_hold_across_pieces(void **state)
 	free(c);
 }
 
+/* ------------------------------------------------------- joined pieces */
+
+static uint32_t level_served(const struct stream *s)
+{
+	return bytes_get_le32(&s->r->sqe.comp_data_length);
+}
+
+/* Pieces of @sizes, the last of them ending the stream; each tells the level that served it. */
+static void joined_round_trip(struct stream *s, const uint8_t *in, const uint32_t *sizes,
+			      unsigned int nr, uint8_t *out)
+{
+	size_t at = 0, made = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		const bool is_last = i + 1 == nr;
+		/* An SQE cannot give more room. */
+		const uint32_t bound = (uint32_t)base_min_u64(
+			bound_of(is_last ? s->format : 1, sizes[i]), HISI_ZIP_FLAT_MAX);
+
+		assert_true(is_done(
+			piece(s, s->r->compress, in + at, sizes[i], out + made, bound, is_last)));
+		assert_int_equal(rig_consumed(s->r), sizes[i]);
+		assert_true(rig_produced(s->r) <= bound);
+		assert_int_equal(level_served(s), sizes[i] && sizes[i] < JOINED_MIN ? 2 : s->level);
+		made += rig_produced(s->r);
+		at += sizes[i];
+	}
+	judge_inflate(s->format, 15, out, made, in, at);
+}
+
+/* Large pieces by libdeflate, small ones by libisal, in any order and at either end. */
+static void large_pieces_are_joined(void **state)
+{
+	static const uint32_t sizes[][6] = {
+		{ JOINED_MIN, 5000, JOINED_MIN, JOINED_MIN + 1, JOINED_MIN - 1, 0 },
+		{ 1, 200000, 0, 1, 3, 70000 },
+		{ 70000, 30000, 150001, 131099, 0, 200000 },
+	};
+	enum {
+		MOST = 700000
+	};
+	uint8_t *in = malloc(MOST), *out = malloc(MOST + 1000);
+	struct context *c = malloc(sizeof(*c));
+	struct stream s;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, 0, &rig_own_memory);
+	for (enum rig_data kind = 0; kind < RIG_DATA_KINDS; kind++) {
+		rig_data(in, MOST, kind);
+		for (uint32_t level = 3; level <= 11; level += level == 9 ? 2 : 1) {
+			unsigned int i = (level + kind) % BASE_ARRAY_SIZE(sizes);
+
+			begin(&s, &r, 1 + level % 3, level, c);
+			joined_round_trip(&s, in, sizes[i], 6, out);
+		}
+	}
+	rig_close(&r);
+	free(in);
+	free(out);
+	free(c);
+}
+
+static void the_largest_pieces_are_joined(void **state)
+{
+	uint32_t sizes[] = { HISI_ZIP_FLAT_MAX, 1u << 20, 100, 1u << 20 };
+	const size_t most = 11u << 20;
+	uint8_t *in = malloc(most), *out = malloc(most);
+	struct context *c = malloc(sizeof(*c));
+	struct stream s;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, 0, &rig_own_memory);
+	for (enum rig_data kind = 0; kind < RIG_DATA_KINDS; kind++) {
+		rig_data(in, most, kind);
+		/* Stored, it has to fit into as much. */
+		sizes[0] = HISI_ZIP_FLAT_MAX - (kind == RIG_RANDOM ? 1000 : 0);
+		begin(&s, &r, 3, kind == RIG_ZEROS ? 6 : 3, c);
+		joined_round_trip(&s, in, sizes, BASE_ARRAY_SIZE(sizes), out);
+	}
+	rig_close(&r);
+	free(in);
+	free(out);
+	free(c);
+}
+
+/* What a joined piece held is history to the small piece behind it. */
+static void joined_pieces_leave_history(void **state)
+{
+	uint8_t *in = malloc(N), *out = malloc(N);
+	struct context *c = malloc(sizeof(*c));
+	struct stream s;
+	size_t made;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, 0, &rig_own_memory);
+	rig_data(in, 200000, RIG_TEXT);
+	rig_data(in + 180000, 20000, RIG_RANDOM);
+	memcpy(in + 200000, in + 180000, 20000);
+	begin(&s, &r, 1, 6, c);
+	assert_int_equal(piece(&s, r.compress, in, 200000, out, N, false), 0);
+	made = rig_produced(&r);
+	assert_int_equal(piece(&s, r.compress, in + 200000, 20000, out + made, N - 100000, true),
+			 0);
+	assert_true(rig_produced(&r) < 1000);
+	judge_inflate(1, 15, out, made + rig_produced(&r), in, 220000);
+	rig_close(&r);
+	free(in);
+	free(out);
+	free(c);
+}
+
+/* Too little room changes nothing; just enough is enough, in memory that ends there. */
+static void joined_pieces_fit_exactly(void **state)
+{
+	uint8_t *in = malloc(N), *out = malloc(2 * N);
+	struct context *c = calloc(1, sizeof(*c)), *before = malloc(sizeof(*c));
+
+	(void)state;
+	for (enum rig_data kind = 0; kind < RIG_DATA_KINDS; kind++)
+		for (unsigned int is_finish = 0; is_finish < 2; is_finish++) {
+			struct guarded exact;
+			struct stream s;
+			uint32_t made;
+			struct rig r;
+
+			rig_open(&r, 0, &rig_own_memory);
+			rig_data(in, N, kind);
+			begin(&s, &r, 1, 6, c);
+			assert_true(
+				is_done(piece(&s, r.compress, in, 150000, out, 2 * N, is_finish)));
+			made = rig_produced(&r);
+			memcpy(before, c, sizeof(*c));
+			begin(&s, &r, 1, 6, c);
+			exact = guarded_get(made - 1);
+			assert_int_equal(piece(&s, r.compress, in, 150000, exact.bytes, made - 1,
+					       is_finish),
+					 HISI_ZIP_ST_NO_ROOM);
+			guarded_put(&exact);
+			exact = guarded_get(made);
+			assert_true(is_done(
+				piece(&s, r.compress, in, 150000, exact.bytes, made, is_finish)));
+			assert_int_equal(rig_produced(&r), made);
+			assert_memory_equal(exact.bytes, out, made);
+			guarded_put(&exact);
+			rig_close(&r);
+		}
+	free(in);
+	free(out);
+	free(c);
+	free(before);
+}
+
+/* libdeflate knows one window only. */
+static void small_windows_are_not_joined(void **state)
+{
+	static const int bits[] = { 12, 13, 14, 14, 15 };
+	uint8_t *in = malloc(N), *out = malloc(N);
+	struct context *c = malloc(sizeof(*c));
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, 0, &rig_own_memory);
+	rig_data(in, N, RIG_TEXT);
+	for (uint32_t window = 0; window <= 4; window++) {
+		size_t made = 0;
+
+		for (uint32_t at = 0; at < N; at += N / 2) {
+			rig_fill(&r, 1, 0, in + at, N / 2, out + made, N / 2 + 100);
+			bytes_put_le32(&r.sqe.dw9, 1 | window << 12 | 6 << 16);
+			bytes_put_le32(&r.sqe.dw7, 0x34000000u | (at ? 1u << 25 : 1u << 27));
+			put_addr(&r.sqe.stream_ctx_addr_l, c->bytes + 64);
+			assert_int_equal(rig_serve(&r, r.compress), 0);
+			assert_int_equal(bytes_get_le32(&r.sqe.comp_data_length),
+					 window < 4 ? 2 : 6);
+			made += rig_produced(&r);
+		}
+		judge_inflate(1, bits[window], out, made, in, N);
+	}
+	rig_close(&r);
+	free(in);
+	free(out);
+	free(c);
+}
+
 /* Software's staging buffer lies behind the engine's part of the same context. */
 static void the_destination_may_lie_in_the_context_buffer(void **state)
 {
@@ -657,6 +847,11 @@ int main(void)
 		cmocka_unit_test(streams_do_not_disturb_each_other),
 		cmocka_unit_test(a_compress_stream_moves_to_another_engine),
 		cmocka_unit_test(windows_hold_across_pieces),
+		cmocka_unit_test(large_pieces_are_joined),
+		cmocka_unit_test(the_largest_pieces_are_joined),
+		cmocka_unit_test(joined_pieces_leave_history),
+		cmocka_unit_test(joined_pieces_fit_exactly),
+		cmocka_unit_test(small_windows_are_not_joined),
 		cmocka_unit_test(the_destination_may_lie_in_the_context_buffer),
 		cmocka_unit_test(unknown_contexts_are_refused),
 		cmocka_unit_test(too_many_streams_lose_the_oldest),
