@@ -3,7 +3,9 @@
 /*
  * Inflate of the ZIP engine.  libdeflate serves whole streams (5 to 20 % faster
  * than libisal up to 64 KiB); it tells nothing of a stream that fails, so
- * libisal does those again and is the only judge of errors.
+ * libisal does those again and says how far it came.  Code sets that leave codes
+ * unused libisal takes, where zlib and libdeflate do not: what libdeflate calls
+ * bad is bad.
  *
  * libisal decodes streams.  It always decodes ahead of the output into its own
  * buffer, and takes up to 8 bytes more of the input than it uses.  They come
@@ -80,15 +82,20 @@ static uint32_t whole_isal(struct zip_inflate *f, const uint8_t *in, size_t byte
 static uint32_t whole_codec(struct zip_inflate *f, const uint8_t *in, size_t bytes, uint8_t *out,
 			    size_t room, struct zip_answer *a)
 {
+	enum libdeflate_result result;
 	size_t used, made;
+	uint32_t status;
 
 	if (!f->libdeflate)
 		f->libdeflate = libdeflate_alloc_decompressor();
 	if (!f->libdeflate)
 		return HISI_ZIP_ST_INTERNAL;
-	if (libdeflate_deflate_decompress_ex(f->libdeflate, in, bytes, out, room, &used, &made) !=
-	    LIBDEFLATE_SUCCESS)
-		return whole_isal(f, in, bytes, out, room, a);
+	result =
+		libdeflate_deflate_decompress_ex(f->libdeflate, in, bytes, out, room, &used, &made);
+	if (result != LIBDEFLATE_SUCCESS) {
+		status = whole_isal(f, in, bytes, out, room, a);
+		return result == LIBDEFLATE_BAD_DATA && !status ? HISI_ZIP_ST_BAD_DATA : status;
+	}
 	a->consumed = (uint32_t)used;
 	a->produced = (uint32_t)made;
 	a->is_last_block = true;
