@@ -604,7 +604,7 @@ int deflateSetDictionary(z_streamp strm, const Bytef *dictionary, uInt dictLengt
 		return err;
 	d->dictionary_sum = wdz_adler32((uint32_t)strm->adler, dictionary, dictLength);
 	strm->adler = d->dictionary_sum;
-	d->has_dictionary = dictLength > 0;
+	d->has_dictionary |= dictLength > 0;
 	return Z_OK;
 }
 
