@@ -10,7 +10,8 @@
 #include "wd_tool.h"
 
 static const struct tool_cmd *const commands[] = {
-	&cmd_list, &cmd_show, &cmd_explain, &cmd_stats, &cmd_compress, &cmd_decompress, &cmd_config,
+	&cmd_list,     &cmd_show,	&cmd_explain, &cmd_stats,
+	&cmd_compress, &cmd_decompress, &cmd_run,     &cmd_config,
 };
 
 #define COMMANDS_NR (sizeof(commands) / sizeof(commands[0]))
@@ -76,14 +77,15 @@ static int help(int argc, char **argv)
 /*
  * A file opened while one of the standard descriptors is closed would get its
  * number, and a message would end up in it.  What stands in for such a
- * descriptor refuses the direction that it is for, as a closed one does.
+ * descriptor refuses the direction that it is for, as a closed one does; a
+ * program that is run in the place of this one finds it closed again.
  */
 static int fill_standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
 			continue;
-		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+		if (open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC) != fd)
 			return -1;
 	}
 	return 0;

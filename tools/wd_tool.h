@@ -27,6 +27,7 @@ extern const struct tool_cmd cmd_explain;
 extern const struct tool_cmd cmd_stats;
 extern const struct tool_cmd cmd_compress;
 extern const struct tool_cmd cmd_decompress;
+extern const struct tool_cmd cmd_run;
 extern const struct tool_cmd cmd_config;
 
 /* Writes "wd: SUBJECT: text" to standard error; a NULL subject is left out. */

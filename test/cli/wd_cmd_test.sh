@@ -13,7 +13,7 @@ grep -q '^Usage: wd COMMAND' "$scratch/out" || fail "no usage"
 expect 0 wd help
 expect 0 wd --version
 grep -q '^wd [0-9]*\.[0-9]*\.[0-9]* (libwd [0-9.]*)$' "$scratch/out" || fail "$(cat "$scratch/out")"
-for command in list show explain config stats compress decompress; do
+for command in list show explain config stats compress decompress run; do
 	expect 0 wd help $command
 	grep -q "^Usage: wd $command" "$scratch/out" || fail "no usage of $command"
 	cp "$scratch/out" text
@@ -67,6 +67,10 @@ wrong "a size and an algorithm are wanted" explain 1
 wrong "'x' is not a size" explain x gzip
 wrong "'1KB' is not a size" explain 1KB gzip
 wrong "'99999999999G' is not a size" explain 99999999999G gzip
+wrong "a size is wanted" explain --zlib 1 gzip
+wrong "'10' is not a level" explain --zlib -l 10 1
+wrong "-l goes with --zlib only" explain -l 1 1 gzip
+wrong "-l does not go with -d" explain --zlib -d -l 1 1
 [ -z "$(ls -A)" ] || fail "left $(ls -A)"
 
 begin explain
@@ -83,6 +87,47 @@ grep -q '^embed:hisi_zip-1 takes it: embed:hisi_zip-0 comes first, but costs mor
 	"$scratch/out" || fail "$(cat "$scratch/out")"
 expect 0 env WD_EMBED=hisi_zip:delay=20ms,hisi_zip WD_SMALL_BYTES=512 "$under_test" explain 1K deflate
 grep -q '^embed:hisi_zip-0 takes it: the nearest' "$scratch/out" || fail "$(cat "$scratch/out")"
+
+begin explain_zlib
+# front LINE: the last expect wrote it, without the number in it, to standard output
+front()
+{
+	sed 's/[0-9][0-9]* bytes or more/N bytes or more/; s/than [0-9]* bytes/than N bytes/
+		s/up to [0-9]* bytes/up to N bytes/' "$scratch/out" | grep -qxF -e "$1" ||
+		fail "no '$1' in: $(cat "$scratch/out")"
+}
+unset WDZ WDZ_DEFLATE_MIN WDZ_INFLATE_MIN WDZ_GATHER_KIB
+expect 0 wd explain --zlib 8M
+silent
+front "libwdz, compress, level 6, 8388608 bytes"
+front "a queue takes it: N bytes or more (default)"
+front "a stream gathers up to N bytes for a request (default)"
+front "embed:hisi_zip-0 takes it: no other device does this work"
+expect 0 wd explain -z -l1 1
+front "the system's zlib takes it: less than N bytes (default)"
+expect 0 wd explain --zlib --level=0 1M
+front "the system's zlib takes it: no queue does level 0"
+expect 0 wd explain --zlib -d 1M
+front "libwdz, decompress, 1048576 bytes"
+front "a queue takes it: N bytes or more (default), if all that comes out has room in that call"
+expect 0 env WDZ=off "$under_test" explain --zlib 1M
+front "the system's zlib takes it: WDZ=off"
+expect 0 env WDZ=always "$under_test" explain --zlib -d 1
+front "a queue takes it: N bytes or more (WDZ=always), if all that comes out has room in that call"
+expect 0 env WDZ_DEFLATE_MIN=5000 "$under_test" explain --zlib 4999
+grep -qxF "the system's zlib takes it: less than 5000 bytes (WDZ_DEFLATE_MIN)" "$scratch/out" ||
+	fail "$(cat "$scratch/out")"
+expect 0 env WDZ_INFLATE_MIN=5000 "$under_test" explain --zlib -d 5000
+front "a queue takes it: N bytes or more (WDZ_INFLATE_MIN), if all that comes out has room in that call"
+expect 0 env WDZ_GATHER_KIB=64 "$under_test" explain --zlib 1M
+grep -qxF "a stream gathers up to 65536 bytes for a request (WDZ_GATHER_KIB)" "$scratch/out" ||
+	fail "$(cat "$scratch/out")"
+grep -qxF "deflate, compress, 65536 bytes" "$scratch/out" || fail "$(cat "$scratch/out")"
+expect 0 env WD_EMBED=none "$under_test" explain --zlib 1M
+front "the system's zlib takes it after all: no such device, or device gone"
+expect 2 env WDZ_GATHER_KIB=x "$under_test" explain --zlib 1M
+says "wd: WDZ_GATHER_KIB: makes no sense, and does not count"
+front "a stream gathers up to N bytes for a request (default)"
 
 begin settings
 # nonsense NAME VALUE: each command says which setting makes no sense
