@@ -158,7 +158,7 @@ static const char *threshold_origin(const struct question *q, const struct wdz_s
  */
 static bool explain_front(const struct question *q, const struct wdz_settings *s)
 {
-	size_t min = is_compress(q) ? wdz_deflate_min(s, q->level) : wdz_inflate_min(s);
+	size_t min = is_compress(q) ? wdz_deflate_min(s) : wdz_inflate_min(s);
 	bool is_possible =
 		is_compress(q) ? wdz_may_deflate(s, q->level, ZLIB_WINDOW_BITS, ZLIB_MEM_LEVEL, 0) :
 				 wdz_may_inflate(s, SIZE_MAX, SIZE_MAX, true);

@@ -193,19 +193,49 @@ static void settle(struct wdz_deflate *d)
 
 /* ---------------------------------------------------------------- data type */
 
+enum {
+	IS_TEXT = 1 << 0,
+	IS_BINARY = 1 << 1,
+};
+
+static unsigned int kind_of_byte(uint8_t c)
+{
+	static const uint32_t not_in_text = 0xf3ffc07fu; /* of the first 32 */
+
+	if (c >= 32 || c == '\t' || c == '\n' || c == '\r')
+		return IS_TEXT;
+	return not_in_text >> c & 1 ? IS_BINARY : 0;
+}
+
+/* Eight bytes of 32 and above, as most of text is. */
+static bool is_printable(const uint8_t *p)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	word &= 0xe0 * ones;
+	return !((word - ones) & ~word & 0x80 * ones); /* no byte of it is zero */
+}
+
 /* As zlib finds it, for all but data whose first block hides what comes later. */
 static int data_type_of(const uint8_t *p, size_t n)
 {
-	static const uint32_t not_in_text = 0xf3ffc07fu; /* of the first 32 */
-	bool has_text = false;
-	size_t i;
+	unsigned int seen = 0;
+	size_t i, end;
 
-	for (i = 0; i < n; i++) {
-		if (p[i] < 32 && not_in_text >> p[i] & 1)
+	for (i = 0; i < n; i = end) {
+		end = min_size(i + sizeof(uint64_t), n);
+		if (end - i == sizeof(uint64_t) && is_printable(p + i)) {
+			seen |= IS_TEXT;
+			continue;
+		}
+		while (i < end)
+			seen |= kind_of_byte(p[i++]);
+		if (seen & IS_BINARY)
 			return Z_BINARY;
-		has_text |= p[i] >= 32 || p[i] == '\t' || p[i] == '\n' || p[i] == '\r';
 	}
-	return has_text ? Z_TEXT : Z_BINARY;
+	return seen & IS_TEXT ? Z_TEXT : Z_BINARY;
 }
 
 #define DATA_TYPE_LOOK 16383u /* as many symbols as zlib's first block has at least */
@@ -217,7 +247,7 @@ static bool make_batch(struct wdz_deflate *d, z_streamp strm, const uint8_t *src
 		       bool is_last)
 {
 	struct wdz_batch b = { .level = d->level, .is_last = is_last, .src = src, .src_len = n };
-	const size_t bound = wdz_queue_bound(n);
+	const size_t bound = wdz_queue_bound(n, is_last);
 	const bool is_direct = strm->avail_out >= bound;
 
 	if (is_direct) {
@@ -270,7 +300,7 @@ static bool queue_batch(struct wdz_deflate *d, z_streamp strm, int flush, size_t
 	} else {
 		/* Where all that may come has room, large ones cost less and gain more. */
 		n = min_size(strm->avail_in, BATCH_MAX);
-		if (strm->avail_out < wdz_queue_bound(n))
+		if (strm->avail_out < wdz_queue_bound(n, false))
 			n = min_size(n, most);
 		src = strm->next_in;
 		is_last = flush == Z_FINISH && n == strm->avail_in;
@@ -310,7 +340,7 @@ static bool is_worth_a_batch(const struct wdz_deflate *d, int flush, size_t n)
 		return false;
 	if (!n) /* a flush after a batch, or at the end */
 		return d->is_queued;
-	return n >= wdz_deflate_min(wdz_settings(), d->level);
+	return n >= wdz_deflate_min(wdz_settings());
 }
 
 /* Sets *ret_moved when zlib is to go on. */

@@ -219,7 +219,7 @@ int compress2(Bytef *dest, uLongf *destLen, const Bytef *source, uLong sourceLen
 	int err;
 
 	if (level >= Z_DEFAULT_COMPRESSION && level <= Z_BEST_COMPRESSION &&
-	    sourceLen < wdz_deflate_min(wdz_settings(), level))
+	    sourceLen < wdz_deflate_min(wdz_settings()))
 		return compress_small(dest, destLen, source, sourceLen, level);
 	*destLen = 0;
 	stream.zalloc = Z_NULL;

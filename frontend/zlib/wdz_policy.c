@@ -12,11 +12,10 @@
 
 /*
  * Below these zlib is as fast or its blocks are smaller: a request costs about as
- * much as zlib needs for some hundred bytes, and small blocks need codes made
- * for them.
+ * much as zlib needs for some hundred bytes.  At 512 bytes a queue takes 0.4 to 0.8
+ * of zlib's time; at 256 its blocks are up to 3 % larger.
  */
-#define FAST_MIN    1024 /* levels 1 and 2 */
-#define GOOD_MIN    1024 /* levels above */
+#define DEFLATE_MIN 512
 #define INFLATE_MIN 512
 
 /*
@@ -107,13 +106,13 @@ bool wdz_may_deflate(const struct wdz_settings *s, int level, int window_bits, i
 	return mem_level >= MEM_LEVEL_DEFAULT && (strategy == 0 || strategy == 1);
 }
 
-size_t wdz_deflate_min(const struct wdz_settings *s, int level)
+size_t wdz_deflate_min(const struct wdz_settings *s)
 {
 	if (s->mode == WDZ_MODE_ALWAYS)
 		return 1;
 	if (s->deflate_min)
 		return s->deflate_min;
-	return is_fast(level) ? FAST_MIN : GOOD_MIN;
+	return DEFLATE_MIN;
 }
 
 size_t wdz_gather_bytes(const struct wdz_settings *s, int level)

@@ -49,7 +49,7 @@ bool wdz_may_deflate(const struct wdz_settings *s, int level, int window_bits, i
 		     int strategy);
 
 /* The least input, to a flush or to the end, that is worth a request. */
-size_t wdz_deflate_min(const struct wdz_settings *s, int level);
+size_t wdz_deflate_min(const struct wdz_settings *s);
 
 /* How much a stream gathers before its next block is made. */
 size_t wdz_gather_bytes(const struct wdz_settings *s, int level);

@@ -214,10 +214,10 @@ static void give_back(struct wd_comp *session, uint32_t op, uint32_t format, int
 	wd.wd_comp_close(session);
 }
 
-size_t wdz_queue_bound(size_t src_len)
+size_t wdz_queue_bound(size_t src_len, bool is_last)
 {
-	/* Stored blocks of a device's, however it cuts them, and what joins batches. */
-	return src_len + src_len / 1024 + 64;
+	/* All stored, in blocks as large as can be; and what takes it to a byte, stored too. */
+	return src_len + 5 * (src_len / 65535 + 1) + (is_last ? 0 : 5);
 }
 
 bool wdz_queue_deflate(struct wdz_batch *b)

@@ -44,12 +44,12 @@ struct wdz_batch {
 	const void *src;
 	size_t src_len;
 	void *dst;
-	size_t dst_len; /* wdz_queue_bound(src_len) or more is enough */
+	size_t dst_len; /* wdz_queue_bound() or more is enough */
 	size_t produced;
 };
 
 bool wdz_queue_deflate(struct wdz_batch *b);
-size_t wdz_queue_bound(size_t src_len);
+size_t wdz_queue_bound(size_t src_len, bool is_last);
 
 /* A whole stream.  False: it is for zlib to say what is wrong with it, if anything. */
 bool wdz_queue_inflate(enum wd_comp_format format, const void *src, size_t src_len, void *dst,

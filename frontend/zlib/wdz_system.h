@@ -27,17 +27,19 @@
 	F(crc32_combine_gen)                                                                                      \
 	F(crc32_combine_gen64)                                                                                    \
 	F(crc32_combine_op)                                                                                       \
-	F(crc32_z) F(deflate) F(deflateBound) F(deflateCopy) F(deflateEnd) F(deflateGetDictionary) F(             \
-		deflateInit2_) F(deflateParams) F(deflatePending) F(deflatePrime) F(deflateReset)                 \
-		F(deflateResetKeep) F(deflateSetDictionary) F(deflateSetHeader) F(deflateTune) F(                 \
-			get_crc_table) F(gzbuffer) F(gzclearerr) F(gzclose) F(gzclose_r) F(gzclose_w)             \
-			F(gzdirect) F(gzdopen) F(gzeof) F(gzerror) F(gzflush) F(gzfread) F(gzfwrite) F(           \
-				gzgetc) F(gzgetc_) F(gzgets) F(gzoffset) F(gzoffset64) F(gzopen)                  \
-				F(gzopen64) F(gzputc) F(gzputs) F(gzread) F(gzrewind) F(gzseek) F(                \
-					gzseek64) F(gzsetparams) F(gztell) F(gztell64) F(gzungetc)                \
-					F(gzvprintf) F(gzwrite) F(inflate) F(inflateBack) F(                      \
-						inflateBackEnd) F(inflateBackInit_) F(inflateCodesUsed)           \
-						F(inflateCopy) F(inflateEnd) F(inflateGetDictionary) F(           \
+	F(crc32_z)                                                                                                \
+	F(deflate)                                                                                                \
+	F(deflateBound) F(deflateCopy) F(deflateEnd) F(deflateGetDictionary) F(deflateInit2_) F(                  \
+		deflateParams) F(deflatePending) F(deflatePrime) F(deflateReset) F(deflateResetKeep)              \
+		F(deflateSetDictionary) F(deflateSetHeader) F(deflateTune) F(get_crc_table) F(                    \
+			gzbuffer) F(gzclearerr) F(gzclose) F(gzclose_r) F(gzclose_w) F(gzdirect)                  \
+			F(gzdopen) F(gzeof) F(gzerror) F(gzflush) F(gzfread) F(gzfwrite) F(gzgetc) F(             \
+				gzgetc_) F(gzgets) F(gzoffset) F(gzoffset64) F(gzopen) F(gzopen64)                \
+				F(gzputc) F(gzputs) F(gzread) F(gzrewind) F(gzseek) F(gzseek64) F(                \
+					gzsetparams) F(gztell) F(gztell64) F(gzungetc) F(gzvprintf)               \
+					F(gzwrite) F(inflate) F(inflateBack) F(inflateBackEnd) F(                 \
+						inflateBackInit_) F(inflateCodesUsed) F(inflateCopy)              \
+						F(inflateEnd) F(inflateGetDictionary) F(                          \
 							inflateGetHeader) F(inflateInit2_) F(inflateMark)         \
 							F(inflatePrime) F(inflateReset) F(                        \
 								inflateReset2) F(inflateResetKeep)                \

@@ -37,8 +37,8 @@ static void nothing_set_is_auto(void **state)
 	assert_int_equal(s.mode, WDZ_MODE_AUTO);
 	assert_null(s.ignored);
 	assert_true(wdz_may_deflate(&s, 6, 15, 8, 0));
-	assert_true(wdz_deflate_min(&s, 1) > 1 && wdz_deflate_min(&s, 6) > 1);
-	assert_true(wdz_gather_bytes(&s, 6) > wdz_deflate_min(&s, 6));
+	assert_true(wdz_deflate_min(&s) > 1);
+	assert_true(wdz_gather_bytes(&s, 6) > wdz_deflate_min(&s));
 	assert_false(wdz_may_inflate(&s, wdz_inflate_min(&s) - 1, 1 << 20, true));
 	assert_true(wdz_may_inflate(&s, 10000, 10000, true));
 	assert_false(wdz_may_inflate(&s, 10000, 9999, true));
@@ -61,7 +61,7 @@ static void modes_are_named(void **state)
 	assert_false(wdz_may_inflate(&s, 10000, 100000, true));
 	s = read_settings(always);
 	assert_int_equal(s.mode, WDZ_MODE_ALWAYS);
-	assert_int_equal(wdz_deflate_min(&s, 6), 1);
+	assert_int_equal(wdz_deflate_min(&s), 1);
 	assert_true(wdz_may_inflate(&s, 1, 0, false));
 	s = read_settings(any);
 	assert_int_equal(s.mode, WDZ_MODE_AUTO);
@@ -84,7 +84,7 @@ static void numbers_are_whole_and_in_range(void **state)
 
 	(void)state;
 	assert_null(s.ignored);
-	assert_int_equal(wdz_deflate_min(&s, 1), 1);
+	assert_int_equal(wdz_deflate_min(&s), 1);
 	assert_int_equal(wdz_inflate_min(&s), 70000);
 	assert_int_equal(wdz_gather_bytes(&s, 9), 8192u << 10);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
