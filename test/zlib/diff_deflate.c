@@ -336,6 +336,7 @@ static bool run_step(struct program *g, struct pair *p, const struct step *step)
 			if (g->run->ret[s] != Z_OK && g->run->ret[s] != Z_BUF_ERROR &&
 			    g->run->ret[s] != Z_STREAM_END)
 				diff_fail(g->run, "returned %ld", g->run->ret[s]);
+		forgive_buf_error(p);
 		return false;
 	}
 	if (is_excused)

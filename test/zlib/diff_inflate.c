@@ -24,7 +24,7 @@ struct pair {
 	bool is_live;
 	size_t at; /* position in the input */
 	bool is_first_call;
-	bool is_whole; /* the first call came to the end */
+	bool is_whole; /* a first call came to the end, and the tables of that stay through a reset */
 	bool is_ended;
 	unsigned int nr_errors;
 	struct header_room *room[SIDES]; /* NULL: no header asked for */
@@ -154,7 +154,7 @@ static void inflate_step(struct program *g, struct pair *p, size_t in, size_t ro
 	p->at += in - p->strm[JUDGE].avail_in;
 	g->left -= room - p->strm[JUDGE].avail_out;
 	p->is_ended = run->ret[JUDGE] == Z_STREAM_END;
-	p->is_whole |= p->is_first_call && p->is_ended;
+	p->is_whole |= p->is_first_call && (p->is_ended || g->run->ret[JUDGE] == Z_MEM_ERROR);
 	p->is_first_call = false;
 	p->nr_errors += run->ret[JUDGE] < 0;
 }
@@ -317,7 +317,6 @@ static void do_reset(struct program *g, struct pair *p)
 	}
 	check_pair(g, p);
 	p->is_first_call = true;
-	p->is_whole = false;
 	p->is_ended = false;
 	for (int s = 0; s < SIDES; s++)
 		p->room[s] = NULL;
