@@ -375,9 +375,11 @@ static int measure(const struct bench *b, struct setting *s, struct zlib_job *jo
 	f->speed = measure_median(times, i);
 	f->speed_min = times[0];
 	f->speed_max = times[i - 1];
-	if (!job->is_inflate)
+	if (!job->is_inflate) {
+		f->system_share = (double)sum_of_lengths(job, &s->side[SIDE_SYSTEM].out) / bytes;
 		f->size = (double)sum_of_lengths(job, &s->side[SIDE_OURS].out) /
 			  (double)sum_of_lengths(job, &s->side[SIDE_SYSTEM].out);
+	}
 	return 0;
 }
 

@@ -154,6 +154,50 @@ static void summarize_inputs(const struct zlib_findings *findings)
 	}
 }
 
+/* All inputs as one, each as much of it as the others: what the time and the bytes add up to. */
+static void summarize_whole(const struct zlib_findings *findings, const struct group *g,
+			    enum zlib_way way, size_t buffer_bytes)
+{
+	double system_time = 0, our_time = 0, system_size = 0, our_size = 0;
+
+	for (size_t i = 0; i < findings->nr; i++) {
+		const struct zlib_finding *f = &findings->all[i];
+
+		if (!is_in(f, g) || f->way != way || f->buffer_bytes != buffer_bytes)
+			continue;
+		system_time += 1 / f->system_mbps;
+		our_time += 1 / f->ours_mbps;
+		system_size += f->system_share;
+		our_size += f->system_share * f->size;
+	}
+	if (our_time <= 0)
+		return;
+	printf("%-9s %-6s %7zu | %6.3f", g->text, zlib_way_name(way), buffer_bytes,
+	       system_time / our_time);
+	if (!g->is_inflate)
+		printf(" %6.4f", our_size / system_size);
+	printf("\n");
+}
+
+static bool is_new_size(const struct zlib_findings *findings, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (findings->all[i].buffer_bytes == findings->all[nr].buffer_bytes)
+			return false;
+	return true;
+}
+
+static void summarize_wholes(const struct zlib_findings *findings)
+{
+	printf("# all inputs as one: times zlib's speed, times its size\n");
+	for (size_t g = 0; g < GROUPS_NR; g++)
+		for (enum zlib_way way = 0; way < ZLIB_WAYS_NR; way++)
+			for (size_t i = 0; i < findings->nr; i++)
+				if (is_new_size(findings, i))
+					summarize_whole(findings, &groups[g], way,
+							findings->all[i].buffer_bytes);
+}
+
 static void summarize_group(const struct zlib_findings *findings, const struct group *g)
 {
 	const struct zlib_finding *slowest = NULL, *largest = NULL;
@@ -210,6 +254,7 @@ static void summarize_all(const struct zlib_findings *findings)
 void zlib_report_summary(const struct zlib_findings *findings)
 {
 	summarize_inputs(findings);
+	summarize_wholes(findings);
 	printf("# targets: times zlib's speed, times its size\n");
 	for (size_t g = 0; g < GROUPS_NR; g++)
 		summarize_group(findings, &groups[g]);

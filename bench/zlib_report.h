@@ -22,7 +22,8 @@ struct zlib_finding {
 	double speed; /* times zlib's: median of pairs, and their spread */
 	double speed_min;
 	double speed_max;
-	double size; /* of what was compressed, times zlib's; 0 for inflate */
+	double size;	     /* of what was compressed, times zlib's; 0 for inflate */
+	double system_share; /* of the input that zlib's output is; 0 for inflate */
 };
 
 struct zlib_findings {
