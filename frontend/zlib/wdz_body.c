@@ -246,7 +246,9 @@ static int data_type_of(const uint8_t *p, size_t n)
 static bool make_batch(struct wdz_deflate *d, z_streamp strm, const uint8_t *src, size_t n,
 		       bool is_last)
 {
-	struct wdz_batch b = { .level = d->level, .is_last = is_last, .src = src, .src_len = n };
+	struct wdz_batch b = {
+		.level = wdz_queue_level(d->level), .is_last = is_last, .src = src, .src_len = n
+	};
 	const size_t bound = wdz_queue_bound(n, is_last);
 	const bool is_direct = strm->avail_out >= bound;
 

@@ -115,6 +115,17 @@ size_t wdz_deflate_min(const struct wdz_settings *s)
 	return DEFLATE_MIN;
 }
 
+/*
+ * zlib's last two levels take two and three times as long as its level 7 for a
+ * thousandth of size.  Over a corpus of nine kinds of data in 1 MiB batches, size
+ * in relation to zlib's and speed: 8 by a device's 7 is 0.998 and 3.5 times, 9 by
+ * its 8 is 0.991 and 1.8 times; by its 9 it would be 0.991 and 1.3 times.
+ */
+int wdz_queue_level(int level)
+{
+	return level > 7 ? level - 1 : level;
+}
+
 size_t wdz_gather_bytes(const struct wdz_settings *s, int level)
 {
 	if (s->gather_bytes)

@@ -51,6 +51,9 @@ bool wdz_may_deflate(const struct wdz_settings *s, int level, int window_bits, i
 /* The least input, to a flush or to the end, that is worth a request. */
 size_t wdz_deflate_min(const struct wdz_settings *s);
 
+/* The level to ask a device for, whose output is no larger than zlib's at @level. */
+int wdz_queue_level(int level);
+
 /* How much a stream gathers before its next block is made. */
 size_t wdz_gather_bytes(const struct wdz_settings *s, int level);
 

@@ -112,6 +112,19 @@ static void what_a_queue_cannot_keep_to_is_zlibs(void **state)
 	assert_false(wdz_may_deflate(&s, 6, 15, 8, 4));
 }
 
+static void levels_stay_levels(void **state)
+{
+	int level;
+
+	(void)state;
+	for (level = 1; level <= 9; level++) {
+		assert_true(wdz_queue_level(level) >= 1 && wdz_queue_level(level) <= level);
+		assert_true(level == 1 || wdz_queue_level(level) >= wdz_queue_level(level - 1));
+	}
+	assert_int_equal(wdz_queue_level(6), 6);
+	assert_int_equal(wdz_queue_level(9), 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +132,7 @@ int main(void)
 		cmocka_unit_test(modes_are_named),
 		cmocka_unit_test(numbers_are_whole_and_in_range),
 		cmocka_unit_test(what_a_queue_cannot_keep_to_is_zlibs),
+		cmocka_unit_test(levels_stay_levels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
