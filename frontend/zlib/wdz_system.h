@@ -12,45 +12,26 @@
 
 #include "wdz_zlib.h"
 
-/* All of them but gzprintf(), which has no fixed arguments: it is gzvprintf(). */
-#define WDZ_SYSTEM_FUNCTIONS(F)                                                                             \
-	F(adler32)                                                                                          \
-	F(adler32_combine)                                                                                  \
-	F(adler32_combine64)                                                                                \
-	F(adler32_z)                                                                                        \
-	F(compress)                                                                                         \
-	F(compress2)                                                                                        \
-	F(compressBound)                                                                                    \
-	F(crc32)                                                                                            \
-	F(crc32_combine)                                                                                    \
-	F(crc32_combine64)                                                                                  \
-	F(crc32_combine_gen)                                                                                \
-	F(crc32_combine_gen64)                                                                              \
-	F(crc32_combine_op)                                                                                 \
-	F(crc32_z)                                                                                          \
-	F(deflate)                                                                                          \
-	F(deflateBound)                                                                                     \
-	F(deflateCopy) F(deflateEnd) F(deflateGetDictionary) F(deflateInit2_) F(deflateParams) F(           \
-		deflatePending) F(deflatePrime) F(deflateReset) F(deflateResetKeep) F(deflateSetDictionary) \
-		F(deflateSetHeader) F(deflateTune) F(get_crc_table) F(gzbuffer) F(gzclearerr) F(            \
-			gzclose) F(gzclose_r) F(gzclose_w) F(gzdirect) F(gzdopen) F(gzeof) F(gzerror)       \
-			F(gzflush) F(gzfread) F(gzfwrite) F(gzgetc) F(gzgetc_) F(gzgets) F(gzoffset) F(     \
-				gzoffset64) F(gzopen) F(gzopen64) F(gzputc) F(gzputs) F(gzread) F(gzrewind) \
-				F(gzseek) F(gzseek64) F(gzsetparams) F(gztell) F(gztell64) F(               \
-					gzungetc) F(gzvprintf) F(gzwrite) F(inflate) F(inflateBack)         \
-					F(inflateBackEnd) F(inflateBackInit_) F(inflateCodesUsed) F(        \
-						inflateCopy) F(inflateEnd) F(inflateGetDictionary)          \
-						F(inflateGetHeader) F(inflateInit2_) F(inflateMark) F(      \
-							inflatePrime) F(inflateReset) F(inflateReset2)      \
-							F(inflateResetKeep) F(inflateSetDictionary) F(      \
-								inflateSync) F(inflateSyncPoint)            \
-								F(inflateUndermine) F(                      \
-									inflateValidate) F(uncompress)      \
-									F(uncompress2) F(zError) F(         \
-										zlibCompileFlags)           \
-										F(zlibVersion)
-
 /* clang-format off */
+/* All of them but gzprintf(), which has no fixed arguments: it is gzvprintf(). */
+#define WDZ_SYSTEM_FUNCTIONS(F) \
+	F(adler32) F(adler32_combine) F(adler32_combine64) F(adler32_z) F(compress) \
+	F(compress2) F(compressBound) F(crc32) F(crc32_combine) F(crc32_combine64) \
+	F(crc32_combine_gen) F(crc32_combine_gen64) F(crc32_combine_op) F(crc32_z) F(deflate) \
+	F(deflateBound) F(deflateCopy) F(deflateEnd) F(deflateGetDictionary) F(deflateInit2_) \
+	F(deflateParams) F(deflatePending) F(deflatePrime) F(deflateReset) F(deflateResetKeep) \
+	F(deflateSetDictionary) F(deflateSetHeader) F(deflateTune) F(get_crc_table) F(gzbuffer) \
+	F(gzclearerr) F(gzclose) F(gzclose_r) F(gzclose_w) F(gzdirect) F(gzdopen) F(gzeof) \
+	F(gzerror) F(gzflush) F(gzfread) F(gzfwrite) F(gzgetc) F(gzgetc_) F(gzgets) F(gzoffset) \
+	F(gzoffset64) F(gzopen) F(gzopen64) F(gzputc) F(gzputs) F(gzread) F(gzrewind) F(gzseek) \
+	F(gzseek64) F(gzsetparams) F(gztell) F(gztell64) F(gzungetc) F(gzvprintf) F(gzwrite) \
+	F(inflate) F(inflateBack) F(inflateBackEnd) F(inflateBackInit_) F(inflateCodesUsed) \
+	F(inflateCopy) F(inflateEnd) F(inflateGetDictionary) F(inflateGetHeader) \
+	F(inflateInit2_) F(inflateMark) F(inflatePrime) F(inflateReset) F(inflateReset2) \
+	F(inflateResetKeep) F(inflateSetDictionary) F(inflateSync) F(inflateSyncPoint) \
+	F(inflateUndermine) F(inflateValidate) F(uncompress) F(uncompress2) F(zError) \
+	F(zlibCompileFlags) F(zlibVersion)
+
 struct wdz_system {
 #define WDZ_MEMBER(name) __typeof__(name) *name;
 	WDZ_SYSTEM_FUNCTIONS(WDZ_MEMBER)
