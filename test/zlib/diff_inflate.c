@@ -155,7 +155,7 @@ static void inflate_step(struct program *g, struct pair *p, size_t in, size_t ro
 	g->left -= room - p->strm[JUDGE].avail_out;
 	p->is_ended = run->ret[JUDGE] == Z_STREAM_END;
 	p->is_whole |= p->is_first_call && (p->is_ended || g->run->ret[JUDGE] == Z_MEM_ERROR);
-	p->is_first_call = false;
+	p->is_first_call = p->is_first_call && !in;
 	p->nr_errors += run->ret[JUDGE] < 0;
 }
 
