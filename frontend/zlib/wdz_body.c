@@ -17,7 +17,9 @@
 /* To zlib, input is handed in portions of at least this: a call costs as much as some bytes. */
 #define SMALL_BYTES  4096u
 #define ROOM_LEAST   4096u
+#define ROOM_USUAL   (WDZ_HISTORY_BYTES + (1u << 20) + 4096u) /* a batch and its history */
 #define RETURN_LEAST (64u << 10) /* input at once that is worth leaving zlib for */
+#define TAIL_LEAST   (16u << 10) /* of a stream that has a history */
 #define RETURNS_MAX  8u		 /* each way back to zlib costs it hashing its window */
 #define BATCH_MAX    (8u << 20)
 #define OUT_KEPT_MAX 8192u /* an empty buffer that stays with its stream */
@@ -28,6 +30,11 @@ static const uint8_t empty_last[] = { 0x03, 0x00 };
 static size_t min_size(size_t a, size_t b)
 {
 	return a < b ? a : b;
+}
+
+static size_t max_size(size_t a, size_t b)
+{
+	return a > b ? a : b;
 }
 
 /* ---------------------------------------------------------------- output */
@@ -123,8 +130,8 @@ static bool in_reserve(struct wdz_deflate *d, size_t n)
 		return true;
 	while (bytes < d->in.end + n)
 		bytes *= 4;
-	/* Not four times what the largest batch needs. */
-	bytes = min_size(bytes, d->in.end + n + (WDZ_HISTORY_BYTES + (1u << 20)));
+	if (bytes > ROOM_USUAL)
+		bytes = max_size(d->in.end + n, ROOM_USUAL);
 	p = wdz_buffer_get(&bytes);
 	if (!p)
 		return false;
@@ -281,13 +288,21 @@ static bool make_batch(struct wdz_deflate *d, z_streamp strm, const uint8_t *src
 	return true;
 }
 
+/* zlib reads before it writes, and small things may lie on each other. */
+static bool is_overlapping(const z_stream *strm)
+{
+	const uintptr_t in = (uintptr_t)strm->next_in, out = (uintptr_t)strm->next_out;
+
+	return in < out + strm->avail_out && out < in + strm->avail_in;
+}
+
 /*
  * One batch of what is gathered, else of the input in place, to the end of the
  * input if it is not too much.  False: it is not to be had.
  */
 static bool queue_batch(struct wdz_deflate *d, z_streamp strm, int flush, size_t most)
 {
-	const bool is_gathered = nr_gathered(d);
+	const bool is_gathered = nr_gathered(d) || is_overlapping(strm);
 	const uint8_t *src;
 	bool is_last;
 	size_t n;
@@ -326,6 +341,8 @@ static int queue_flush(struct wdz_deflate *d, z_streamp strm, int flush)
 		d->status = WDZ_ENDED;
 		return wdz_output_put(d, strm, empty_last, sizeof(empty_last));
 	}
+	if (flush == Z_BLOCK)
+		return Z_OK;
 	if (flush == Z_FULL_FLUSH)
 		forget(d);
 	/* Also behind a batch whose last bytes look like it: receivers cut these four. */
@@ -333,16 +350,25 @@ static int queue_flush(struct wdz_deflate *d, z_streamp strm, int flush)
 }
 
 /*
- * Whether what is there now is a queue's, or zlib's from here on.  Less than a
- * batch that may grow is nobody's yet.
+ * Whether what is there now is a queue's, or zlib's from here on.  A batch that
+ * cannot refer to what came before loses by it, the more the smaller it is: after
+ * 1 KiB of a C source half as much again, after 64 KiB 2 %.
  */
 static bool is_worth_a_batch(const struct wdz_deflate *d, int flush, size_t n)
 {
+	size_t least = wdz_deflate_min(wdz_settings());
+
 	if (flush == Z_PARTIAL_FLUSH || flush == Z_BLOCK)
 		return false;
 	if (!n) /* a flush after a batch, or at the end */
 		return d->is_queued;
-	return n >= wdz_deflate_min(wdz_settings());
+	if (wdz_settings()->mode != WDZ_MODE_ALWAYS) {
+		if (flush == Z_SYNC_FLUSH)
+			least = max_size(least, RETURN_LEAST);
+		else if (d->nr_history)
+			least = max_size(least, TAIL_LEAST);
+	}
+	return n >= least;
 }
 
 /* Sets *ret_moved when zlib is to go on. */
@@ -469,8 +495,14 @@ static int zlib_run(struct wdz_deflate *d, z_streamp strm, int flush)
 
 	d->is_aligned = false;
 	if (flush == Z_NO_FLUSH && strm->avail_in && n + strm->avail_in <= SMALL_BYTES &&
-	    gather(d, strm, strm->avail_in))
+	    !d->is_zlib_finishing && gather(d, strm, strm->avail_in))
 		return Z_OK;
+	if (!strm->avail_out) {
+		/* The header took all of it.  zlib reads ahead; it cannot be called so. */
+		if (strm->avail_in)
+			gather(d, strm, min_size(strm->avail_in, 2 * WDZ_HISTORY_BYTES));
+		return Z_OK;
+	}
 	if (n) {
 		const bool is_all = !strm->avail_in;
 
@@ -512,6 +544,11 @@ int wdz_body_run(struct wdz_deflate *d, z_streamp strm, int flush)
 	if (d->body == WDZ_BODY_ZLIB && d->is_aligned && d->may_queue && !nr_gathered(d) &&
 	    strm->avail_in >= RETURN_LEAST && d->returns < RETURNS_MAX)
 		return_to_queue(d);
+	if (d->body == WDZ_BODY_QUEUE && !d->may_queue) {
+		err = wdz_body_move(d);
+		if (err)
+			return err;
+	}
 	if (d->body == WDZ_BODY_QUEUE) {
 		err = queue_run(d, strm, flush, &is_moved);
 		if (err || !is_moved)
@@ -522,6 +559,13 @@ int wdz_body_run(struct wdz_deflate *d, z_streamp strm, int flush)
 
 /* ---------------------------------------------------------------- life */
 
+void wdz_body_choose(struct wdz_deflate *d)
+{
+	d->may_queue =
+		wdz_may_deflate(wdz_settings(), d->level, MAX_WBITS, d->mem_level, d->strategy) &&
+		wdz_queue_is_promising();
+}
+
 void wdz_body_reset(struct wdz_deflate *d)
 {
 	d->returns = 0;
@@ -531,8 +575,7 @@ void wdz_body_reset(struct wdz_deflate *d)
 	d->out.at = d->out.end = 0;
 	if (d->out.room > OUT_KEPT_MAX)
 		out_free(d);
-	d->may_queue =
-		wdz_may_deflate(wdz_settings(), d->level, MAX_WBITS, d->mem_level, d->strategy);
+	wdz_body_choose(d);
 	d->body = WDZ_BODY_QUEUE;
 }
 

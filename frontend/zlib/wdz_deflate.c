@@ -25,7 +25,7 @@ static struct wdz_deflate *own(z_streamp strm)
 /* Our own stream, used where it was opened. */
 static bool is_sound(const struct wdz_deflate *d, z_streamp strm)
 {
-	return d->head.strm == strm && strm->zalloc && strm->zfree;
+	return d->head.strm == strm;
 }
 
 /* zlib turns it once the trailer is made, and some calls see that. */
@@ -210,6 +210,8 @@ int deflateEnd(z_streamp strm)
 	if (!is_sound(d, strm))
 		return Z_STREAM_ERROR;
 	is_cut = d->status == WDZ_BUSY;
+	if (d->gz_header && wdz_has_output(d) && !strm->total_in)
+		is_cut = false; /* a header of the program's own has not even ended */
 	if (d->has_zlib) {
 		int err = wdz_system()->deflateEnd(&d->zlib);
 
@@ -231,6 +233,8 @@ int deflateCopy(z_streamp dest, z_streamp source)
 		return wdz_system()->deflateCopy(dest, source);
 	if (!is_sound(d, source) || !dest)
 		return Z_STREAM_ERROR;
+	*dest = *source;
+	dest->state = NULL; /* safe to be ended, should it come to nothing */
 	copy = malloc(sizeof(*copy));
 	if (!copy)
 		return Z_MEM_ERROR;
@@ -239,7 +243,6 @@ int deflateCopy(z_streamp dest, z_streamp source)
 		free(copy);
 		return Z_MEM_ERROR;
 	}
-	*dest = *source;
 	copy->head.strm = dest;
 	copy->head.tag = wdz_tag(&copy->head);
 	dest->state = (struct internal_state *)(void *)copy;
@@ -427,6 +430,22 @@ static int finish(struct wdz_deflate *d, z_streamp strm)
 	return wdz_has_output(d) ? Z_OK : Z_STREAM_END;
 }
 
+/* Whether the last block has begun: then only Z_FINISH may follow. */
+static bool is_past_input(struct wdz_deflate *d)
+{
+	z_stream *z = &d->zlib;
+
+	if (d->status == WDZ_ENDED)
+		return true;
+	if (d->body != WDZ_BODY_ZLIB || !d->is_zlib_finishing)
+		return false;
+	/* It knows, and without room says no more than that. */
+	z->next_in = NULL;
+	z->next_out = (Bytef *)"";
+	z->avail_in = z->avail_out = 0;
+	return wdz_system()->deflate(z, Z_NO_FLUSH) == Z_STREAM_ERROR;
+}
+
 int deflate(z_streamp strm, int flush)
 {
 	struct wdz_deflate *d = own(strm);
@@ -437,7 +456,7 @@ int deflate(z_streamp strm, int flush)
 	if (!is_sound(d, strm) || flush > Z_BLOCK || flush < 0)
 		return Z_STREAM_ERROR;
 	if (!strm->next_out || (strm->avail_in && !strm->next_in) ||
-	    (d->status == WDZ_ENDED && flush != Z_FINISH))
+	    (flush != Z_FINISH && is_past_input(d)))
 		return refuse(strm, Z_STREAM_ERROR);
 	if (!strm->avail_out)
 		return refuse(strm, Z_BUF_ERROR);
@@ -478,9 +497,8 @@ int deflateParams(z_streamp strm, int level, int strategy)
 	if (d->last_flush == -2 && d->body == WDZ_BODY_QUEUE) {
 		d->level = level;
 		d->strategy = strategy;
-		d->may_queue =
-			wdz_may_deflate(wdz_settings(), level, MAX_WBITS, d->mem_level, strategy);
-		return d->may_queue ? Z_OK : wdz_body_move(d);
+		wdz_body_choose(d);
+		return Z_OK;
 	}
 	/* In the middle: zlib flushes a block with the old ones, and goes on with the new. */
 	if (d->last_flush != -2 &&
@@ -626,14 +644,21 @@ int deflateGetDictionary(z_streamp strm, Bytef *dictionary, uInt *dictLength)
 
 /* ---------------------------------------------------------------- bound */
 
-/* The header and trailer of a stream of ours. */
-static uLong wrap_bytes(const struct wdz_deflate *d, bool has_begun)
+/* The header and trailer of a stream of ours, as zlib counts them. */
+static uLong wrap_bytes(struct wdz_deflate *d)
 {
 	const gz_header *h = d->gz_header;
+	size_t nr_history = 0;
 	uLong n;
 
-	if (d->wrap != 2)
-		return d->wrap ? 6 + (has_begun || d->has_dictionary ? 4 : 0) : 0;
+	if (!d->wrap)
+		return 0;
+	if (wrap_now(d) == 1) {
+		wdz_body_history(d, NULL, &nr_history);
+		return 6 + (nr_history ? 4 : 0);
+	}
+	if (wrap_now(d) != 2)
+		return 6;
 	n = 18;
 	if (h) {
 		n += h->extra ? 2 + h->extra_len : 0;
@@ -644,16 +669,16 @@ static uLong wrap_bytes(const struct wdz_deflate *d, bool has_begun)
 	return n;
 }
 
+/* zlib's numbers, which stored blocks of whatever make keep to as well. */
 uLong deflateBound(z_streamp strm, uLong sourceLen)
 {
 	struct wdz_deflate *d = own(strm);
 
 	if (!d || !is_sound(d, strm))
 		return wdz_system()->deflateBound(strm, sourceLen);
-	/* zlib's own, which stored blocks of whatever make keep to as well. */
 	if (d->mem_level != mem_level_default)
-		return sourceLen + ((sourceLen + 7) >> 3) + ((sourceLen + 63) >> 6) + 5 +
-		       wrap_bytes(d, strm->total_in);
+		return sourceLen + (sourceLen >> 3) + (sourceLen >> 8) + (sourceLen >> 9) + 4 +
+		       wrap_bytes(d);
 	return sourceLen + (sourceLen >> 12) + (sourceLen >> 14) + (sourceLen >> 25) + 13 - 6 +
-	       wrap_bytes(d, strm->total_in);
+	       wrap_bytes(d);
 }

@@ -90,6 +90,9 @@ int wdz_body_run(struct wdz_deflate *d, z_streamp strm, int flush);
 /* From here on it is the raw stream.  Z_OK or Z_MEM_ERROR, which leaves all as it was. */
 int wdz_body_move(struct wdz_deflate *d);
 
+/* Whether the next stream may go through a queue, by its parameters and by how queues do. */
+void wdz_body_choose(struct wdz_deflate *d);
+
 /* As after deflateInit(): nothing was taken, nothing made. */
 void wdz_body_reset(struct wdz_deflate *d);
 

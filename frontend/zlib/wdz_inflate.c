@@ -243,6 +243,14 @@ static bool inflate_whole(z_streamp strm, int format, int flush, struct wdz_coun
 	return true;
 }
 
+/* Where output would go over input, zlib at least reads it first, and once. */
+static bool is_overlapping(const z_stream *strm)
+{
+	const uintptr_t in = (uintptr_t)strm->next_in, out = (uintptr_t)strm->next_out;
+
+	return in < out + strm->avail_out && out < in + strm->avail_in;
+}
+
 /* Whether a first call looks like it has all of a stream, of @*ret_format, and room for it. */
 static bool is_whole(const z_stream *strm, int window_bits, int flush, int *ret_format,
 		     bool *ret_is_last)
@@ -250,8 +258,8 @@ static bool is_whole(const z_stream *strm, int window_bits, int flush, int *ret_
 	const struct wdz_settings *s = wdz_settings();
 
 	*ret_is_last = flush == Z_FINISH;
-	if (!strm->next_out || !strm->next_in || flush < 0 || flush > Z_FINISH ||
-	    !wdz_may_inflate(s, strm->avail_in, strm->avail_out, true))
+	if (!strm->next_out || !strm->next_in || is_overlapping(strm) || flush < 0 ||
+	    flush > Z_FINISH || !wdz_may_inflate(s, strm->avail_in, strm->avail_out, true))
 		return false;
 	*ret_format = format_of(window_bits, strm);
 	if (!*ret_format)
@@ -278,7 +286,7 @@ try_whole(z_streamp strm, uint64_t note, int flush, int *ret_err)
 
 	if (is_whole(strm, window_bits_of(note), flush, &format, &is_last)) {
 		class = class_of(strm, is_last);
-		if (is_always || !is_passed_over(class)) {
+		if ((is_always || !is_passed_over(class)) && wdz_queue_is_promising()) {
 			is_done = inflate_whole(strm, format, flush, &counts, ret_err);
 			learn(class, is_done);
 		}
@@ -307,9 +315,9 @@ static void set_note(z_streamp strm, int window_bits)
 }
 
 /* Adds what zlib did since the last reset. */
-static void count_other(const z_stream *strm, uint64_t note)
+static void count_other(uLong total, uint64_t note)
 {
-	struct wdz_counts counts = { .n = { [WD_FRONT_OTHER_BYTES] = strm->total_out } };
+	struct wdz_counts counts = { .n = { [WD_FRONT_OTHER_BYTES] = total } };
 
 	if (note & NOTE_COUNTED)
 		wdz_counts_add(WDZ_FRONT_INFLATE, &counts);
@@ -317,8 +325,12 @@ static void count_other(const z_stream *strm, uint64_t note)
 
 int inflateInit2_(z_streamp strm, int windowBits, const char *version, int stream_size)
 {
-	int err = wdz_system()->inflateInit2_(strm, windowBits, version, stream_size);
+	int err;
 
+	/* It calls others by name, which may be ours and look for a note. */
+	if (strm && stream_size == (int)sizeof(*strm))
+		strm->reserved = 0;
+	err = wdz_system()->inflateInit2_(strm, windowBits, version, stream_size);
 	if (!err)
 		set_note(strm, windowBits);
 	return err;
@@ -334,7 +346,7 @@ int inflateEnd(z_streamp strm)
 	const uint64_t note = note_of(strm);
 
 	if (note) {
-		count_other(strm, note);
+		count_other(strm->total_out, note);
 		strm->reserved = 0;
 	}
 	return wdz_system()->inflateEnd(strm);
@@ -348,7 +360,7 @@ int inflateReset(z_streamp strm)
 	if (!note)
 		return wdz_system()->inflateReset(strm);
 	if (note & NOTE_COUNTED)
-		count_other(strm, note);
+		count_other(strm->total_out, note);
 	strm->reserved = 0; /* it calls others by name, which may be ours */
 	err = wdz_system()->inflateReset(strm);
 	note &= ~(uint64_t)NOTE_COUNTED;
@@ -362,13 +374,19 @@ int inflateReset(z_streamp strm)
 int inflateReset2(z_streamp strm, int windowBits)
 {
 	const uint64_t note = note_of(strm);
+	uLong total;
 	int err;
 
-	if (note & NOTE_COUNTED)
-		count_other(strm, note);
+	if (!note)
+		return wdz_system()->inflateReset2(strm, windowBits);
+	total = strm->total_out;
+	strm->reserved = 0;
 	err = wdz_system()->inflateReset2(strm, windowBits);
-	if (note && !err)
-		set_note(strm, windowBits);
+	strm->reserved = note;
+	if (err)
+		return err;
+	count_other(total, note);
+	set_note(strm, windowBits);
 	return err;
 }
 

@@ -93,6 +93,9 @@ uLong compressBound(uLong sourceLen)
 int inflateBackInit_(z_streamp strm, int windowBits, unsigned char *window, const char *version,
 		     int stream_size)
 {
+	/* It calls none of ours, but what follows may: there is nothing noted of it. */
+	if (strm && stream_size == (int)sizeof(*strm))
+		strm->reserved = 0;
 	return wdz_system()->inflateBackInit_(strm, windowBits, window, version, stream_size);
 }
 
@@ -126,6 +129,7 @@ struct small_stream {
 };
 
 #define SMALL_STREAMS_KEPT 2
+#define SMALL_MAX	   65536u /* whatever the settings say: one call is to do it */
 
 static struct small_stream *idle_deflate[SMALL_STREAMS_KEPT];
 static struct small_stream *idle_inflate[SMALL_STREAMS_KEPT];
@@ -219,7 +223,7 @@ int compress2(Bytef *dest, uLongf *destLen, const Bytef *source, uLong sourceLen
 	int err;
 
 	if (level >= Z_DEFAULT_COMPRESSION && level <= Z_BEST_COMPRESSION &&
-	    sourceLen < wdz_deflate_min(wdz_settings()))
+	    sourceLen <= SMALL_MAX && sourceLen < wdz_deflate_min(wdz_settings()))
 		return compress_small(dest, destLen, source, sourceLen, level);
 	*destLen = 0;
 	stream.zalloc = Z_NULL;
@@ -338,7 +342,7 @@ int uncompress2(Bytef *dest, uLongf *destLen, const Bytef *source, uLong *source
 		room = 1;
 		dest = nothing;
 	}
-	if (left < wdz_inflate_min(wdz_settings()) && room <= (uInt)-1)
+	if (left <= SMALL_MAX && left < wdz_inflate_min(wdz_settings()) && room <= (uInt)-1)
 		err = uncompress_small(dest, &room, source, &left, &total, &unused);
 	else
 		err = uncompress_whole(dest, &room, source, &left, &total, &unused);

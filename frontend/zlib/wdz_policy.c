@@ -7,6 +7,7 @@
 
 #include "wdz_policy.h"
 
+#define BYTES_MAX	  (1u << 30)
 #define MEM_LEVEL_DEFAULT 8
 #define WINDOW_BITS_MAX	  15
 
@@ -82,10 +83,8 @@ void wdz_settings_read(struct wdz_settings *ret_settings, char *(*get)(const cha
 			ret_settings->ignored = NULL;
 		}
 	}
-	read_size(ret_settings, get, "WDZ_DEFLATE_MIN", SIZE_MAX / 2, 1,
-		  &ret_settings->deflate_min);
-	read_size(ret_settings, get, "WDZ_INFLATE_MIN", SIZE_MAX / 2, 1,
-		  &ret_settings->inflate_min);
+	read_size(ret_settings, get, "WDZ_DEFLATE_MIN", BYTES_MAX, 1, &ret_settings->deflate_min);
+	read_size(ret_settings, get, "WDZ_INFLATE_MIN", BYTES_MAX, 1, &ret_settings->inflate_min);
 	ret_settings->inflate_least = INFLATE_MIN;
 	if (ret_settings->inflate_min)
 		ret_settings->inflate_least = ret_settings->inflate_min;

@@ -29,7 +29,8 @@ static struct {
 struct wdz_settings wdz_settings_read_once;
 bool wdz_has_settings;
 static bool is_wd_wanted_for_counting;
-static bool is_wd_loaded; /* written once its functions are known */
+static bool is_wd_loaded;  /* written once its functions are known */
+static bool is_wd_missing; /* or that there are none */
 
 /* ---------------------------------------------------------------- settings */
 
@@ -71,7 +72,9 @@ static void load_wd(void)
 #undef FIND
 	if (is_whole)
 		__atomic_store_n(&is_wd_loaded, true, __ATOMIC_RELEASE);
-	else if (library)
+	else
+		__atomic_store_n(&is_wd_missing, true, __ATOMIC_RELAXED);
+	if (!is_whole && library)
 		dlclose(library);
 }
 
@@ -145,15 +148,55 @@ void wdz_counts_add(enum wdz_front front, struct wdz_counts *counts)
 static struct wd_comp *idle[KINDS_NR][PLACES_PER_KIND];
 
 /*
- * After a session could not be opened (no device, say) so many batches are the
- * other library's before the next try: twice as many each time.
+ * After a session could not be opened (no device, say) or a request not be waited
+ * for, so many streams are the other library's before the next try: twice as many
+ * each time, until one succeeds.
  */
 #define PAUSE_MAX 4096
 static int pause_left, pause_next = 1;
 
+static void pause_after_failure(void)
+{
+	const int pause = __atomic_load_n(&pause_next, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&pause_left, pause, __ATOMIC_RELAXED);
+	__atomic_store_n(&pause_next, pause < PAUSE_MAX ? 2 * pause : pause, __ATOMIC_RELAXED);
+}
+
+static void end_pauses(void)
+{
+	if (__atomic_load_n(&pause_next, __ATOMIC_RELAXED) != 1)
+		__atomic_store_n(&pause_next, 1, __ATOMIC_RELAXED);
+}
+
+bool wdz_queue_is_promising(void)
+{
+	if (__atomic_load_n(&is_wd_missing, __ATOMIC_RELAXED))
+		return false;
+	return __atomic_load_n(&pause_left, __ATOMIC_RELAXED) <= 0 ||
+	       __atomic_fetch_sub(&pause_left, 1, __ATOMIC_RELAXED) <= 0;
+}
+
 static unsigned int kind_of(uint32_t op, uint32_t format, int level)
 {
 	return op == WD_OP_COMPRESS ? (unsigned int)level : 9 + format;
+}
+
+/* An idle session of any kind, whose queue another could use. */
+static struct wd_comp *take_any(void)
+{
+	struct wd_comp *session;
+	int kind, i;
+
+	for (kind = 0; kind < KINDS_NR; kind++)
+		for (i = 0; i < PLACES_PER_KIND; i++) {
+			if (!__atomic_load_n(&idle[kind][i], __ATOMIC_RELAXED))
+				continue;
+			session = __atomic_exchange_n(&idle[kind][i], NULL, __ATOMIC_ACQUIRE);
+			if (session)
+				return session;
+		}
+	return NULL;
 }
 
 static struct wd_comp *open_session(uint32_t op, uint32_t format, int level)
@@ -165,18 +208,17 @@ static struct wd_comp *open_session(uint32_t op, uint32_t format, int level)
 		.level = level,
 		.flags = format == WD_COMP_GZIP ? WD_COMP_OPT_ONE_MEMBER : 0,
 	};
-	struct wd_comp *session;
-	int pause;
+	struct wd_comp *session, *other;
 
-	if (__atomic_load_n(&pause_left, __ATOMIC_RELAXED) > 0 &&
-	    __atomic_fetch_sub(&pause_left, 1, __ATOMIC_RELAXED) > 0)
-		return NULL;
-	if (!wd.wd_comp_open(&opts, &session))
-		return session;
-	pause = __atomic_load_n(&pause_next, __ATOMIC_RELAXED);
-	__atomic_store_n(&pause_left, pause, __ATOMIC_RELAXED);
-	__atomic_store_n(&pause_next, pause < PAUSE_MAX ? 2 * pause : pause, __ATOMIC_RELAXED);
-	return NULL;
+	while (wd.wd_comp_open(&opts, &session)) {
+		other = take_any();
+		if (!other) {
+			pause_after_failure();
+			return NULL;
+		}
+		wd.wd_comp_close(other);
+	}
+	return session;
 }
 
 static struct wd_comp *borrow(uint32_t op, uint32_t format, int level)
@@ -238,10 +280,13 @@ bool wdz_queue_deflate(struct wdz_batch *b)
 			wd.wd_comp_reset(session);
 	}
 	/* The buffers must be the caller's again: closing waits for that. */
-	if (err)
+	if (err) {
 		wd.wd_comp_close(session);
-	else
+		pause_after_failure();
+	} else {
 		give_back(session, WD_OP_COMPRESS, WD_COMP_DEFLATE, b->level);
+		end_pauses();
+	}
 	if (err || io.head.status != WD_STATUS_OK || io.consumed != b->src_len)
 		return false;
 	b->produced = io.produced;
@@ -258,10 +303,13 @@ bool wdz_queue_inflate(enum wd_comp_format format, const void *src, size_t src_l
 	if (!session)
 		return false;
 	err = wd.wd_comp_block(session, &io);
-	if (err)
+	if (err) {
 		wd.wd_comp_close(session);
-	else
+		pause_after_failure();
+	} else {
 		give_back(session, WD_OP_DECOMPRESS, format, 0);
+		end_pauses();
+	}
 	if (err || io.head.status != WD_STATUS_OK)
 		return false;
 	*ret_consumed = io.consumed;
@@ -295,7 +343,7 @@ void *wdz_buffer_get(size_t *bytes)
 		spare = __atomic_exchange_n(&spares[i], NULL, __ATOMIC_ACQUIRE);
 		if (!spare)
 			continue;
-		if (spare->bytes >= *bytes && spare->bytes / 8 <= *bytes)
+		if (spare->bytes >= *bytes && spare->bytes / 2 <= *bytes)
 			goto out;
 		wdz_buffer_put((char *)spare + SPARE_HEAD);
 	}

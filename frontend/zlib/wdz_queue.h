@@ -35,6 +35,12 @@ static inline const struct wdz_settings *wdz_settings(void)
 bool wdz_queue_is_there(void);
 
 /*
+ * Whether a stream that begins now should count on queues: not where there is no
+ * libwd, nor for a while after requests or sessions failed.  A call is a chance let go.
+ */
+bool wdz_queue_is_promising(void);
+
+/*
  * One batch as deflate blocks that need nothing of what came before.  They end
  * on a byte boundary; the last batch of a stream with its last block.
  */

@@ -28,7 +28,8 @@ static inline struct wdz_head *wdz_own(z_streamp strm)
 {
 	struct wdz_head *h;
 
-	if (!strm || !strm->state)
+	/* As zlib asks: what was never opened may have anything for a state. */
+	if (!strm || !strm->zalloc || !strm->zfree || !strm->state)
 		return NULL;
 	h = (struct wdz_head *)(void *)strm->state;
 	return h->tag == wdz_tag(h) ? h : NULL;

@@ -76,3 +76,12 @@ void wdz_system_find(void)
 
 	pthread_once(&once, find_all);
 }
+
+/*
+ * While the loader is at it anyway: found at a first call, the loader's lock would be
+ * taken inside of whatever lock the program holds then.
+ */
+__attribute__((constructor)) static void find_early(void)
+{
+	wdz_system_find();
+}
