@@ -376,12 +376,24 @@ static uint32_t piece_isal(struct zip_deflate *d, bool is_final, uint64_t piece,
 	return HISI_ZIP_ST_OK;
 }
 
+/* libisal 2.30's level 3 does not look into a dictionary on arm64; its others do. */
+static unsigned int level_with_history(unsigned int level, const struct zip_history *history)
+{
+#ifdef __aarch64__
+	return level == 3 && history->nr_bytes ? 2 : level;
+#else
+	(void)history;
+	return level;
+#endif
+}
+
 /* By libisal, which knows the history. */
 static uint32_t piece_continued(struct zip_deflate *d, const struct codec_choice *c,
 				uint32_t window, const struct zip_history *history, uint64_t piece,
 				bool is_final, const uint8_t *in, size_t bytes, uint8_t *out,
 				size_t room, size_t *ret_bytes)
 {
+	const unsigned int level = level_with_history(c->level, history);
 	const unsigned int hist_bits = window_hist_bits(window);
 	struct zip_past past;
 	uint32_t status;
@@ -389,12 +401,12 @@ static uint32_t piece_continued(struct zip_deflate *d, const struct codec_choice
 	split_history(history, &past);
 	if (is_random(d, &past, in, bytes, false))
 		return write_stored(in, bytes, is_final, out, room, ret_bytes);
-	if (!get_isal(d, c->level))
+	if (!get_isal(d, level))
 		return HISI_ZIP_ST_INTERNAL;
-	status = resume_isal(d, c->level, hist_bits, history, &past);
+	status = resume_isal(d, level, hist_bits, history, &past);
 	if (status)
 		return status;
-	d->live_level = c->level;
+	d->live_level = level;
 	d->live_hist_bits = hist_bits;
 	status = piece_isal(d, is_final, piece, in, bytes, out,
 			    base_min_u64(room, zip_stored_bytes(bytes)), ret_bytes);
