@@ -210,8 +210,6 @@ int deflateEnd(z_streamp strm)
 	if (!is_sound(d, strm))
 		return Z_STREAM_ERROR;
 	is_cut = d->status == WDZ_BUSY;
-	if (d->gz_header && wdz_has_output(d) && !strm->total_in)
-		is_cut = false; /* a header of the program's own has not even ended */
 	if (d->has_zlib) {
 		int err = wdz_system()->deflateEnd(&d->zlib);
 
@@ -669,16 +667,18 @@ static uLong wrap_bytes(struct wdz_deflate *d)
 	return n;
 }
 
-/* zlib's numbers, which stored blocks of whatever make keep to as well. */
+/* zlib's numbers, and what is stored has room in them but for a few bytes of input. */
 uLong deflateBound(z_streamp strm, uLong sourceLen)
 {
 	struct wdz_deflate *d = own(strm);
+	uLong bound, stored;
 
 	if (!d || !is_sound(d, strm))
 		return wdz_system()->deflateBound(strm, sourceLen);
-	if (d->mem_level != mem_level_default)
-		return sourceLen + (sourceLen >> 3) + (sourceLen >> 8) + (sourceLen >> 9) + 4 +
-		       wrap_bytes(d);
-	return sourceLen + (sourceLen >> 12) + (sourceLen >> 14) + (sourceLen >> 25) + 13 - 6 +
-	       wrap_bytes(d);
+	if (d->mem_level == mem_level_default)
+		bound = sourceLen + (sourceLen >> 12) + (sourceLen >> 14) + (sourceLen >> 25) + 7;
+	else
+		bound = sourceLen + (sourceLen >> 3) + (sourceLen >> 8) + (sourceLen >> 9) + 4;
+	stored = wdz_queue_bound(sourceLen, true);
+	return (bound > stored ? bound : stored) + wrap_bytes(d);
 }

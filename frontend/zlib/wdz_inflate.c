@@ -16,8 +16,6 @@
 #include "wdz_queue.h"
 #include "wdz_system.h"
 
-#define WINDOW_BYTES 32768u
-
 /*
  * What is to be known of a stream lies in its reserved word, so that its state is
  * zlib's and nothing but, whoever is called with it: also zlib itself, by a program
@@ -105,10 +103,8 @@ static void learn(unsigned int class, bool is_success)
 static int format_of(int window_bits, const z_stream *strm)
 {
 	const uint8_t *p = strm->next_in;
-	const unsigned int wraps = window_bits < 0 ? 0 : (unsigned int)window_bits / 16 + 1;
+	const unsigned int wraps = (unsigned int)window_bits / 16 + 1;
 
-	if (window_bits < 0)
-		return WD_COMP_DEFLATE;
 	if (wraps & 2 && strm->avail_in >= 18 && p[0] == 0x1f && p[1] == 0x8b)
 		/* Neither a checksum of the header nor what is reserved. */
 		return p[2] == Z_DEFLATED && !(p[3] & 0xe2) ? WD_COMP_GZIP : 0;
@@ -128,74 +124,21 @@ static uint32_t gzip_size(const z_stream *strm)
 
 /* ---------------------------------------------------------------- the end of it */
 
-/* A stream that ends zlib's, and its sums do not matter. */
-struct ending {
-	uint8_t head[10 + 5];
-	size_t nr_head;
-	size_t nr_tail;
-};
-
-static void make_ending(struct ending *e, int format, const uint8_t *src, size_t n)
-{
-	static const uint8_t gzip[10] = { 0x1f, 0x8b, Z_DEFLATED };
-	uint8_t *p = e->head;
-
-	if (format == WD_COMP_ZLIB) {
-		memcpy(p, src, 2);
-		p += 2;
-	} else if (format == WD_COMP_GZIP) {
-		memcpy(p, gzip, sizeof(gzip));
-		p += sizeof(gzip);
-	}
-	*p++ = 1; /* the last block, stored */
-	*p++ = (uint8_t)n;
-	*p++ = (uint8_t)(n >> 8);
-	*p++ = (uint8_t)~n;
-	*p++ = (uint8_t)(~n >> 8);
-	e->nr_head = (size_t)(p - e->head);
-	e->nr_tail = format == WD_COMP_GZIP ? 8 : format == WD_COMP_ZLIB ? 4 : 0;
-}
-
-static int feed(z_streamp strm, const uint8_t *p, size_t n, int flush)
-{
-	uint8_t scratch[1024];
-	int ret;
-
-	strm->next_in = (z_const Bytef *)p;
-	strm->avail_in = (uInt)n;
-	do {
-		strm->next_out = scratch;
-		strm->avail_out = sizeof(scratch);
-		ret = wdz_system()->inflate(strm, flush);
-	} while (ret == Z_OK && strm->avail_in);
-	return ret;
-}
-
 /*
- * Leads zlib's stream to its end.  The last of the output becomes its window where
- * zlib would have kept one: of a raw stream whose last call did not say that it
- * was.  Of others it keeps none once it has compared the sums.
+ * Leads zlib's stream to its end, by a stream of nothing in the same format.  Of what
+ * it gave out in the call that compared the sums it keeps no window, and so has none.
  */
-static int end_like_zlib(z_streamp strm, int format, const uint8_t *src, const uint8_t *out_end,
-			 size_t n, int flush)
+static int end_like_zlib(z_streamp strm, int format, const uint8_t *header)
 {
-	static const uint8_t zeros[8];
-	struct ending e;
-	int ret;
+	static const uint8_t gzip[10 + 2 + 8] = { 0x1f, 0x8b, Z_DEFLATED, [10] = 3 };
+	const uint8_t zlib[2 + 2 + 4] = { header[0], header[1], 3, 0, 0, 0, 0, 1 };
+	uint8_t nothing[1];
 
-	if (flush == Z_FINISH || format != WD_COMP_DEFLATE)
-		n = 0;
-	if (n > WINDOW_BYTES)
-		n = WINDOW_BYTES;
-	make_ending(&e, format, src, n);
-	wdz_system()->inflateValidate(strm, 0);
-	ret = feed(strm, e.head, e.nr_head, Z_NO_FLUSH);
-	if (ret == Z_OK && n)
-		ret = feed(strm, out_end - n, n, Z_NO_FLUSH);
-	if (ret == Z_OK && e.nr_tail)
-		ret = feed(strm, zeros, e.nr_tail, flush);
-	wdz_system()->inflateValidate(strm, 1);
-	return ret;
+	strm->next_in = (z_const Bytef *)(format == WD_COMP_GZIP ? gzip : zlib);
+	strm->avail_in = format == WD_COMP_GZIP ? sizeof(gzip) : sizeof(zlib);
+	strm->next_out = nothing;
+	strm->avail_out = sizeof(nothing);
+	return wdz_system()->inflate(strm, Z_FINISH);
 }
 
 static uint32_t trailer_sum(int format, const uint8_t *end)
@@ -208,14 +151,11 @@ static uint32_t trailer_sum(int format, const uint8_t *end)
 }
 
 /* By a queue.  False: nothing happened, zlib does it. */
-static bool inflate_whole(z_streamp strm, int format, int flush, struct wdz_counts *counts,
-			  int *ret_err)
+static bool inflate_whole(z_streamp strm, int format, struct wdz_counts *counts, int *ret_err)
 {
 	const uint8_t *src = strm->next_in;
 	uint8_t *dst = strm->next_out;
 	const uInt src_len = strm->avail_in, dst_len = strm->avail_out;
-	const uLong adler = strm->adler;
-	const int data_type = strm->data_type;
 	size_t consumed, produced;
 
 	if (!wdz_queue_inflate((enum wd_comp_format)format, src, src_len, dst, dst_len, &consumed,
@@ -223,21 +163,14 @@ static bool inflate_whole(z_streamp strm, int format, int flush, struct wdz_coun
 		counts->n[WD_FRONT_REPEATED]++;
 		return false;
 	}
-	*ret_err = end_like_zlib(strm, format, src, dst + produced, produced, flush);
+	*ret_err = end_like_zlib(strm, format, src);
 	strm->next_in = (z_const Bytef *)(uintptr_t)(src + consumed);
 	strm->avail_in = src_len - (uInt)consumed;
 	strm->next_out = dst + produced;
 	strm->avail_out = dst_len - (uInt)produced;
-	if (*ret_err == Z_MEM_ERROR) {
-		/* No window: as zlib leaves it then. */
-		strm->total_in = strm->total_out = 0;
-		strm->data_type = data_type;
-		strm->adler = adler;
-		return true;
-	}
 	strm->total_in = consumed;
 	strm->total_out = produced;
-	strm->adler = format == WD_COMP_DEFLATE ? adler : trailer_sum(format, src + consumed);
+	strm->adler = trailer_sum(format, src + consumed);
 	counts->n[WD_FRONT_QUEUED]++;
 	counts->n[WD_FRONT_QUEUED_BYTES] += produced;
 	return true;
@@ -287,7 +220,7 @@ try_whole(z_streamp strm, uint64_t note, int flush, int *ret_err)
 	if (is_whole(strm, window_bits_of(note), flush, &format, &is_last)) {
 		class = class_of(strm, is_last);
 		if ((is_always || !is_passed_over(class)) && wdz_queue_is_promising()) {
-			is_done = inflate_whole(strm, format, flush, &counts, ret_err);
+			is_done = inflate_whole(strm, format, &counts, ret_err);
 			learn(class, is_done);
 		}
 	}
@@ -298,13 +231,17 @@ try_whole(z_streamp strm, uint64_t note, int flush, int *ret_err)
 
 /* ---------------------------------------------------------------- life */
 
-/* A window of less than 32 KiB is something that zlib checks. */
+/*
+ * A window of less than 32 KiB is something that zlib checks.  Raw streams have no
+ * sum: zlib refuses codes that nobody makes, and a decoder that does not would give
+ * out something else.
+ */
 static bool is_for_us(int window_bits)
 {
-	const int bits = window_bits < 0 ? -window_bits : window_bits & 15;
+	const int bits = window_bits & 15;
 
-	return wdz_settings()->mode != WDZ_MODE_OFF && window_bits < 48 &&
-	       (bits == window_bits_default || (!bits && window_bits >= 0));
+	return wdz_settings()->mode != WDZ_MODE_OFF && window_bits >= 0 && window_bits < 48 &&
+	       (bits == window_bits_default || !bits);
 }
 
 static void set_note(z_streamp strm, int window_bits)
