@@ -83,5 +83,7 @@ void wdz_system_find(void)
  */
 __attribute__((constructor)) static void find_early(void)
 {
-	wdz_system_find();
+	/* Nobody else can have called us but constructors before this one, in this thread. */
+	if (!wdz_system_is_found)
+		find_all();
 }
