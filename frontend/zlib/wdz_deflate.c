@@ -679,6 +679,7 @@ uLong deflateBound(z_streamp strm, uLong sourceLen)
 		bound = sourceLen + (sourceLen >> 12) + (sourceLen >> 14) + (sourceLen >> 25) + 7;
 	else
 		bound = sourceLen + (sourceLen >> 3) + (sourceLen >> 8) + (sourceLen >> 9) + 4;
-	stored = wdz_queue_bound(sourceLen, true);
+	/* And a byte: output that is full has not ended. */
+	stored = wdz_queue_bound(sourceLen, true) + 1;
 	return (bound > stored ? bound : stored) + wrap_bytes(d);
 }
