@@ -245,7 +245,11 @@ static int data_type_of(const uint8_t *p, size_t n)
 	return seen & IS_TEXT ? Z_TEXT : Z_BINARY;
 }
 
-#define DATA_TYPE_LOOK 16383u /* as many symbols as zlib's first block has at least */
+/* As many symbols as zlib's first block has at least. */
+static size_t first_block_bytes(const struct wdz_deflate *d)
+{
+	return ((size_t)1 << (d->mem_level + 6)) - 1;
+}
 
 /* ---------------------------------------------------------------- queue */
 
@@ -273,7 +277,7 @@ static bool make_batch(struct wdz_deflate *d, z_streamp strm, const uint8_t *src
 		return false;
 	}
 	if (strm->data_type == Z_UNKNOWN)
-		strm->data_type = data_type_of(src, min_size(n, DATA_TYPE_LOOK));
+		strm->data_type = data_type_of(src, min_size(n, first_block_bytes(d)));
 	d->counts.n[WD_FRONT_QUEUED] += !d->is_queued;
 	d->counts.n[WD_FRONT_QUEUED_BYTES] += n;
 	wdz_counts_add(WDZ_FRONT_DEFLATE, &d->counts);
