@@ -265,7 +265,7 @@ static bool make_batch(struct wdz_deflate *d, z_streamp strm, const uint8_t *src
 
 	if (is_direct) {
 		b.dst = strm->next_out;
-		b.dst_len = strm->avail_out;
+		b.dst_len = bound;
 	} else {
 		if (!out_reserve(d, bound))
 			return false;
@@ -292,21 +292,13 @@ static bool make_batch(struct wdz_deflate *d, z_streamp strm, const uint8_t *src
 	return true;
 }
 
-/* zlib reads before it writes, and small things may lie on each other. */
-static bool is_overlapping(const z_stream *strm)
-{
-	const uintptr_t in = (uintptr_t)strm->next_in, out = (uintptr_t)strm->next_out;
-
-	return in < out + strm->avail_out && out < in + strm->avail_in;
-}
-
 /*
  * One batch of what is gathered, else of the input in place, to the end of the
  * input if it is not too much.  False: it is not to be had.
  */
 static bool queue_batch(struct wdz_deflate *d, z_streamp strm, int flush, size_t most)
 {
-	const bool is_gathered = nr_gathered(d) || is_overlapping(strm);
+	const bool is_gathered = nr_gathered(d) || wdz_is_overlapping(strm);
 	const uint8_t *src;
 	bool is_last;
 	size_t n;

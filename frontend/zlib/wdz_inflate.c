@@ -176,14 +176,6 @@ static bool inflate_whole(z_streamp strm, int format, struct wdz_counts *counts,
 	return true;
 }
 
-/* Where output would go over input, zlib at least reads it first, and once. */
-static bool is_overlapping(const z_stream *strm)
-{
-	const uintptr_t in = (uintptr_t)strm->next_in, out = (uintptr_t)strm->next_out;
-
-	return in < out + strm->avail_out && out < in + strm->avail_in;
-}
-
 /* Whether a first call looks like it has all of a stream, of @*ret_format, and room for it. */
 static bool is_whole(const z_stream *strm, int window_bits, int flush, int *ret_format,
 		     bool *ret_is_last)
@@ -191,7 +183,7 @@ static bool is_whole(const z_stream *strm, int window_bits, int flush, int *ret_
 	const struct wdz_settings *s = wdz_settings();
 
 	*ret_is_last = flush == Z_FINISH;
-	if (!strm->next_out || !strm->next_in || is_overlapping(strm) || flush < 0 ||
+	if (!strm->next_out || !strm->next_in || wdz_is_overlapping(strm) || flush < 0 ||
 	    flush > Z_FINISH || !wdz_may_inflate(s, strm->avail_in, strm->avail_out, true))
 		return false;
 	*ret_format = format_of(window_bits, strm);

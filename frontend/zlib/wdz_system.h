@@ -9,6 +9,7 @@
 #define FRONTEND_WDZ_SYSTEM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "wdz_zlib.h"
 
@@ -56,5 +57,16 @@ static inline const struct wdz_system *wdz_system(void)
 
 /* Whether an address lies in zlib's own deflateInit_(). */
 bool wdz_system_is_init(const void *address);
+
+/*
+ * Whether output may go over input.  zlib reads before it writes, and gets by with
+ * that; a device's buffers may not overlap.
+ */
+static inline bool wdz_is_overlapping(const z_stream *strm)
+{
+	const uintptr_t in = (uintptr_t)strm->next_in, out = (uintptr_t)strm->next_out;
+
+	return in < out + strm->avail_out && out < in + strm->avail_in;
+}
 
 #endif
