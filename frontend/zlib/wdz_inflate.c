@@ -4,8 +4,8 @@
  * zlib's inflate calls.  How far zlib reads its input when output is full, and
  * how many bits it holds then, a program can see; no other decoder stops there.
  * So a queue does only what has no middle: a stream that lies whole in a first
- * call's input, with room for all of its output.  Everything else is a stream
- * of the system's zlib, which the handle lets through.
+ * call's input, with room for all of its output.  Everything else the system's
+ * zlib does.
  *
  * After a queue's work that stream is led to the same end with a small stream of
  * its own, so that whatever is asked for next, zlib answers.
